@@ -1,0 +1,1 @@
+"""All that crosses a boundary: facts, events, OpenAPI, AsyncAPI, golden examples."""
