@@ -174,12 +174,14 @@ class FamilyPlanningFacts(Facts):
     users_lam: Count = Field(None, description="Metode amenorea laktasi (MAL); not one of the seven methods")
     users_traditional: Count = Field(None, description="Users of traditional methods")
     non_users: NonUsers = Field(default_factory=NonUsers)
-    unmet_need: Count = Field(None, description="Unmet need as a total, where a source does not split it into IAT and TIAL")
+    unmet_need: Count = Field(
+        None, description="Unmet need as a total, where a source does not split it into IAT and TIAL"
+    )
     bpjs_users: Count = Field(None, description="Pengguna BPJS")
 
 
 AnyFacts = ProfileFacts | PopulationFacts | FamilyPlanningFacts
-FACTS_OF: dict[ReportKind, type[ProfileFacts] | type[PopulationFacts] | type[FamilyPlanningFacts]] = {
+FACTS_OF: dict[ReportKind, type[ProfileFacts | PopulationFacts | FamilyPlanningFacts]] = {
     ReportKind.PROFILE: ProfileFacts,
     ReportKind.POPULATION: PopulationFacts,
     ReportKind.FAMILY_PLANNING: FamilyPlanningFacts,

@@ -1,0 +1,99 @@
+"""Events between services: one class a file, frozen, version in the type."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import ValidationError
+
+from contracts.events.base import Event, EventData, VillageKey
+from contracts.events.classification import Classification
+from contracts.events.family_planning_reported import FamilyPlanningReported
+from contracts.events.intervention_corrected import InterventionCorrected
+from contracts.events.intervention_recorded import InterventionRecorded
+from contracts.events.intervention_state import InterventionActor, InterventionState, InterventionVillage
+from contracts.events.intervention_withdrawn import InterventionWithdrawn
+from contracts.events.population_reported import PopulationReported
+from contracts.events.profile_reported import ProfileReported
+from contracts.events.report_state import ReportState
+from contracts.events.village_changed import VillageChanged
+from contracts.events.village_classified import VillageClassified
+from contracts.events.village_registered import VillageRegistered
+from contracts.events.village_state import RegionNames, VillageState
+
+EVENTS: tuple[type[Event], ...] = (
+    VillageRegistered,
+    VillageChanged,
+    ProfileReported,
+    PopulationReported,
+    FamilyPlanningReported,
+    InterventionRecorded,
+    InterventionCorrected,
+    InterventionWithdrawn,
+    VillageClassified,
+)
+"""Every event of the platform."""
+
+BY_TYPE: dict[str, type[Event]] = {str(event.model_fields["type"].default): event for event in EVENTS}
+
+STREAMS: dict[str, str] = {
+    "KKB_REGISTRY": "kkb.registry.>",
+    "KKB_INTERVENTIONS": "kkb.interventions.>",
+    "KKB_SCORING": "kkb.scoring.>",
+}
+"""JetStream streams and the subjects each holds."""
+
+
+class UndecodableEvent(ValueError):
+    """A message that is no event of ours: broken JSON, unknown type or version, or data that breaks its contract."""
+
+
+def decode(body: bytes) -> Event:
+    """Read an event from the wire.
+
+    Raises:
+        UndecodableEvent: with a reason an operator understands; never a half-read event.
+    """
+    try:
+        raw: Any = json.loads(body)
+    except ValueError as error:
+        raise UndecodableEvent(f"not JSON: {error}") from error
+    kind = raw.get("type") if isinstance(raw, dict) else None
+    model = BY_TYPE.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        raise UndecodableEvent(f"unknown event type or version: {kind!r}")
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise UndecodableEvent(
+            f"{kind} breaks its contract: {error.errors(include_input=False, include_url=False)}"
+        ) from error
+
+
+__all__ = [
+    "BY_TYPE",
+    "EVENTS",
+    "STREAMS",
+    "Classification",
+    "Event",
+    "EventData",
+    "FamilyPlanningReported",
+    "InterventionActor",
+    "InterventionCorrected",
+    "InterventionRecorded",
+    "InterventionState",
+    "InterventionVillage",
+    "InterventionWithdrawn",
+    "PopulationReported",
+    "ProfileReported",
+    "RegionNames",
+    "ReportState",
+    "UndecodableEvent",
+    "VillageChanged",
+    "VillageClassified",
+    "VillageKey",
+    "VillageRegistered",
+    "VillageState",
+    "decode",
+]

@@ -1,0 +1,16 @@
+"""A village's class, scores or completeness changed."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from contracts.events.base import Event
+from contracts.events.classification import Classification
+
+
+class VillageClassified(Event):
+    """A village's class, scores or completeness changed."""
+
+    stream: ClassVar[str] = "KKB_SCORING"
+    type: Literal["id.kampungkb.scoring.village-classified.v1"] = "id.kampungkb.scoring.village-classified.v1"
+    data: Classification
