@@ -1,0 +1,100 @@
+"""The connection to NATS JetStream: made in the background, kept for ever, streams ensured."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import nats
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+
+from contracts.events import STREAMS
+from kit import metrics
+
+log = logging.getLogger(__name__)
+
+_DUPLICATE_WINDOW_SECONDS = 120.0
+_MAX_AGE_SECONDS = 400 * 24 * 3600.0
+_RETRY_SECONDS = 1.0
+REQUEST_SECONDS = 5.0
+"""Longest wait for an answer of the stream."""
+
+
+class Bus:
+    """A NATS connection that a process does not need in order to start or to write: only events wait for it."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._servers = url.split(",")
+        self._name = name
+        self._ready = asyncio.Event()
+        self._client: Client | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server can be reached just now."""
+        return self._client is not None and self._client.is_connected
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client has given up for good; a process in this state is not alive."""
+        return self._client is not None and self._client.is_closed
+
+    async def run(self) -> None:
+        """Connect, however long it takes, and ensure the streams; return when cancelled, the connection closed."""
+        metrics.BUS_CONNECTED.set_function(lambda: float(self.connected))
+        try:
+            while not self._ready.is_set():
+                await self._try_connect()
+            await asyncio.Event().wait()
+        finally:
+            if self._client is not None:
+                await self._client.close()
+
+    async def _try_connect(self) -> None:
+        try:
+            if self._client is None:
+                self._client = await nats.connect(
+                    self._servers,
+                    name=self._name,
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=_RETRY_SECONDS,
+                    connect_timeout=2,
+                    ping_interval=10,
+                    max_outstanding_pings=2,
+                    error_cb=_on_error,
+                )
+            for stream, subjects in STREAMS.items():
+                await ensure_stream(self._client.jetstream(timeout=REQUEST_SECONDS), stream, subjects)
+            self._ready.set()
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            log.warning("NATS is not there yet: %s", type(error).__name__)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def jetstream(self) -> JetStreamContext:
+        """JetStream, as soon as the server was reached once."""
+        await self._ready.wait()
+        assert self._client is not None
+        return self._client.jetstream(timeout=REQUEST_SECONDS)
+
+
+async def _on_error(error: Exception) -> None:
+    log.warning("NATS: %s", error or type(error).__name__)
+
+
+async def ensure_stream(jetstream: JetStreamContext, name: str, subjects: str) -> None:
+    """Create the stream if it is not there; a stream that operators have tuned is left as it is."""
+    try:
+        await jetstream.stream_info(name)
+    except NotFoundError:
+        settings: dict[str, Any] = {
+            "subjects": [subjects],
+            "storage": StorageType.FILE,
+            "retention": RetentionPolicy.LIMITS,
+            "duplicate_window": _DUPLICATE_WINDOW_SECONDS,
+            "max_age": _MAX_AGE_SECONDS,
+        }
+        await jetstream.add_stream(StreamConfig(name=name, **settings))

@@ -1,0 +1,89 @@
+"""Alembic for services that each own a database: one environment, migrations in the service's own folder."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+from alembic import command, context
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, MetaData
+from sqlalchemy.ext.asyncio import create_async_engine
+
+PACKAGES = {
+    "registry": "services.registry",
+    "interventions": "services.interventions",
+    "scoring": "services.scoring",
+    "gateway": "gateway",
+}
+"""Processes that own a database. Each package has `migrations/` (env.py, versions/) and `metadata.METADATA`;
+one with reference data has `reference.load(connection)`, which runs after every upgrade."""
+
+_LOCK = 0x6B6B_6D69
+
+
+def _module(name: str, part: str) -> ModuleType:
+    return importlib.import_module(f"{PACKAGES[name]}.{part}")
+
+
+def metadata_of(name: str) -> MetaData:
+    """The tables a service declares."""
+    metadata: MetaData = _module(name, "metadata").METADATA
+    return metadata
+
+
+def config(name: str, connection: Connection | None = None) -> Config:
+    """Alembic's configuration for a service."""
+    folder = Path(str(importlib.import_module(PACKAGES[name]).__file__)).parent / "migrations"
+    settings = Config()
+    settings.set_main_option("script_location", str(folder))
+    settings.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    settings.attributes["connection"] = connection
+    settings.attributes["metadata"] = metadata_of(name)
+    return settings
+
+
+def run_environment() -> None:
+    """What each service's env.py calls."""
+    attributes = context.config.attributes
+    context.configure(connection=attributes["connection"], target_metadata=attributes["metadata"], compare_type=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _upgrade(connection: Connection, name: str) -> None:
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    command.upgrade(config(name, connection), "head")
+
+
+async def _upgrade_all(name: str, url: str) -> None:
+    engine = create_async_engine(url, connect_args={"timeout": 5})
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade, name)
+        if importlib.util.find_spec(f"{PACKAGES[name]}.reference"):
+            async with engine.begin() as connection:
+                await _module(name, "reference").load(connection)
+    finally:
+        await engine.dispose()
+
+
+def upgrade(name: str, url: str) -> None:
+    """Bring a service's database to the newest version and load its reference data; safe to run side by side."""
+    asyncio.run(_upgrade_all(name, url))
+
+
+def drift(connection: Connection, name: str) -> list[object]:
+    """Differences between the migrated database and the declared tables; empty when the migrations are complete."""
+    return list(
+        compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata_of(name))
+    )
+
+
+def revision(connection: Connection, name: str, message: str, number: str) -> None:
+    """Write a new migration out of the difference between a database and the declared tables."""
+    command.revision(config(name, connection), message, autogenerate=True, rev_id=number)

@@ -1,0 +1,95 @@
+"""What happens around every request: its id, its trace, its metrics, its log line, and a problem for a defect of ours."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kit import logs, metrics
+from kit.ids import uuid7
+from kit.problems import InternalProblem, Unavailable, is_database_away, problem_response
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_NO_ROUTE = "(none)"
+log = logging.getLogger("access")
+
+
+def request_id_of(given: str | None) -> str:
+    """The client's request id if it is well-formed, else a new one."""
+    return given if given and _REQUEST_ID.fullmatch(given) else str(uuid7())
+
+
+def traceparent_of(given: str | None) -> str:
+    """The client's W3C trace if it is well-formed, else a new one."""
+    if given and _TRACEPARENT.fullmatch(given):
+        return given
+    return f"00-{uuid7().hex}-{uuid7().hex[16:]}-01"
+
+
+class Observed:
+    """ASGI middleware around a service."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, counted and logged."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        request_id = request_id_of(headers.get(b"x-request-id"))
+        logs.request_id.set(request_id)
+        logs.traceparent.set(traceparent_of(headers.get(b"traceparent")))
+        started = time.perf_counter()
+        answer = _Answer(send, request_id)
+        with metrics.IN_FLIGHT.track_inprogress():
+            try:
+                await self._app(scope, receive, answer.send)
+            except Exception as error:  # noqa: BLE001 - the last line of defence, logged with its trace
+                await _answer_defect(error, answer, scope, receive)
+        _record(scope, answer.status, time.perf_counter() - started)
+
+
+class _Answer:
+    """Passes the answer on and remembers its status."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id.encode("latin-1")
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], (b"x-request-id", self._request_id)]
+        await self._send(message)
+
+
+async def _answer_defect(error: Exception, answer: _Answer, scope: Scope, receive: Receive) -> None:
+    away = is_database_away(error)
+    log.log(logging.WARNING if away else logging.ERROR, "request failed", exc_info=error)
+    if answer.status == 0:
+        problem = Unavailable("the database does not answer") if away else InternalProblem()
+        await problem_response(problem, scope["path"])(scope, receive, answer.send)
+
+
+def _record(scope: Scope, status: int, seconds: float) -> None:
+    route = route_template(scope)
+    metrics.REQUESTS.labels(scope["method"], route, str(status)).inc()
+    metrics.LATENCY.labels(scope["method"], route).observe(seconds)
+    log.info(
+        "request",
+        extra={"method": scope["method"], "route": route, "status": status, "milliseconds": round(seconds * 1000, 1)},
+    )
+
+
+def route_template(scope: Scope) -> str:
+    """The route's template, so that metrics have few labels and logs hold no identifiers."""
+    route: Any = scope.get("route")
+    return getattr(route, "path", None) or _NO_ROUTE

@@ -1,0 +1,175 @@
+"""How a process is put together, started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
+
+from kit import identity, logs, metrics, problems
+from kit.bus import Bus
+from kit.database import Database
+from kit.inbox import Consumer, Subscription
+from kit.observe import Observed
+from kit.ops import Health, ops_app
+from kit.relay import Relay
+from kit.settings import ServiceSettings
+
+log = logging.getLogger(__name__)
+
+Worker = Callable[[FastAPI], Coroutine[Any, Any, None]]
+"""A task that runs beside the API until it is cancelled."""
+
+API = "/api/v1"
+
+
+@dataclass(frozen=True)
+class Service:
+    """What makes a service: its rooms' routers, what it consumes, what runs beside it."""
+
+    name: str
+    title: str
+    description: str
+    routers: Sequence[APIRouter]
+    subscriptions: Sequence[Subscription] = ()
+    workers: Sequence[Worker] = field(default=())
+
+
+def application(service: Service, settings: ServiceSettings) -> FastAPI:
+    """The service's API with its database, bus, relay and consumers living as long as the app does."""
+    app = contract_application(service, lifespan=_lifespan)
+    app.state.service = service
+    app.state.settings = settings
+    app.state.database = Database.of(settings, f"kkb-{service.name}")
+    app.state.bus = Bus(settings.nats_url, f"kkb-{service.name}")
+    app.state.verify_identity = identity.verifier(identity.load_public_key(settings.identity_public_key_file))
+    metrics.watch_pool(app.state.database.engine)
+    return app
+
+
+def contract_application(service: Service, lifespan: Any = None) -> FastAPI:
+    """The service's routes alone: enough to write its OpenAPI contract, no database or key needed."""
+    app = FastAPI(
+        title=service.title,
+        description=service.description,
+        version="1.0.0",
+        openapi_url=None,
+        lifespan=lifespan,
+        separate_input_output_schemas=True,
+        generate_unique_id_function=lambda route: route.name,
+        responses=problems.ALWAYS,
+    )
+    problems.install(app)
+    for router in service.routers:
+        app.include_router(router, prefix=API)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    database: Database = app.state.database
+    bus: Bus = app.state.bus
+    dsn = str(app.state.settings.database_url).replace("+asyncpg", "", 1)
+    jobs = [bus.run(), Relay(dsn, bus).run()]
+    jobs += [Consumer(subscription, bus, database).run() for subscription in service.subscriptions]
+    jobs += [worker(app) for worker in service.workers]
+    app.state.tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        yield
+    finally:
+        # the bus closes last: what the others still acknowledge must get out
+        await _stop(app.state.tasks[1:])
+        await _stop(app.state.tasks[:1])
+        await database.engine.dispose()
+
+
+async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def health_of(app: FastAPI) -> Health:
+    """Health of a service: alive while its background tasks run, ready while its database answers."""
+
+    async def alive() -> str | None:
+        if app.state.bus.closed:
+            return "the NATS client has given up"
+        ended = [task for task in getattr(app.state, "tasks", []) if task.done()]
+        return f"{len(ended)} background tasks have ended" if ended else None
+
+    async def database() -> str | None:
+        await app.state.database.ping()
+        return None
+
+    async def nats() -> str | None:
+        return None if app.state.bus.connected else "not connected; writes go on, events follow"
+
+    return Health(alive=alive, ready={"database": database}, noted={"nats": nats})
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(app: ASGIApp, host: str, port: int, drain: float, lifespan: str) -> _Server:
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan=lifespan,  # type: ignore[arg-type]  # uvicorn types it as a literal
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=max(1, int(drain)),
+        timeout_keep_alive=75,
+    )
+    return _Server(config)
+
+
+async def serve(app: ASGIApp, health: Health, settings: ServiceSettings) -> None:
+    """Serve the API and the operators' port until SIGTERM or SIGINT, then drain: readiness drops first."""
+    api = _server(app, settings.host, settings.port, settings.drain_seconds, "on")
+    ops = _server(ops_app(health), settings.ops_host, settings.ops_port, 1, "off")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    serving = [asyncio.create_task(api.serve()), asyncio.create_task(ops.serve())]
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait([*serving, waiting], return_when=asyncio.FIRST_COMPLETED)
+    health.draining = True
+    waiting.cancel()
+    api.should_exit = True
+    await serving[0]
+    ops.should_exit = True
+    await serving[1]
+
+
+def run(service: Service, settings: ServiceSettings) -> None:
+    """Run a service in this process until it is told to stop."""
+    logs.configure(service.name, settings.log_level)
+
+    async def main() -> None:
+        app = application(service, settings)
+        await serve(Observed(app), health_of(app), settings)
+
+    uvloop_factory = uvicorn.Config(app="").get_loop_factory()
+    with asyncio.Runner(loop_factory=uvloop_factory) as runner:
+        runner.run(main())

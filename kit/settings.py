@@ -1,0 +1,28 @@
+"""Settings of a process, read from the environment (prefix KKB_). No setting that is a secret has a default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, PostgresDsn
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """What every process needs to know."""
+
+    model_config = SettingsConfigDict(env_prefix="KKB_", extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address the API listens on")
+    port: int = Field(description="Port of the API")
+    ops_host: str = Field("127.0.0.1", description="Address of /livez, /readyz and /metrics")
+    ops_port: int = Field(description="Port of /livez, /readyz and /metrics")
+    database_url: PostgresDsn = Field(description="postgresql+asyncpg://role:password@host:port/database")
+    database_pool: int = Field(10, ge=2, le=100, description="Connections kept per process")
+    database_timeout: float = Field(30.0, gt=0, description="Longest single statement, seconds")
+    nats_url: str = Field(description="nats://user:password@host:port, several separated by commas")
+    identity_public_key_file: Path = Field(
+        description="Ed25519 public key (PEM) that the gateway's tokens are checked with"
+    )
+    drain_seconds: float = Field(10.0, ge=0, description="How long in-flight requests may take after SIGTERM")
+    log_level: str = "INFO"
