@@ -74,6 +74,7 @@ class Child:
     held_descriptors: Sequence[int] = ()
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
     started_at: float = field(default=0.0, init=False)  # seconds of the monotonic clock
+    _asked: bool = field(default=False, init=False)
 
     def start(self) -> None:
         rotate_log(self.log)
@@ -94,6 +95,7 @@ class Child:
                 extra_groups=[] if self.account else None,
             )
         self.started_at = time.monotonic()
+        self._asked = False
 
     @property
     def running(self) -> bool:
@@ -106,23 +108,27 @@ class Child:
         code = self.process.returncode
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
-    def stop(self, patience: float, hurry: Callable[[], bool] = lambda: False) -> None:
-        """Ends the process: each stop signal gets `patience` seconds (none when hurried), then SIGKILL."""
-        for number in (*self.stop_signals, signal.SIGKILL):
-            if not self.running:
-                return
-            self._send(number)
-            self._wait(patience, hurry)
+    def ask_to_stop(self) -> None:
+        """Sends the first stop signal, once, and does not wait."""
+        if self.process is not None and self.running and not self._asked:
+            self._asked = True
+            self.process.send_signal(self.stop_signals[0])
 
-    def _send(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
+    def stop(self, patience: float, hurry: Callable[[], bool] = lambda: False) -> None:
+        """Ends the process: each stop signal gets `patience` seconds (one second when hurried), then SIGKILL."""
+        self.ask_to_stop()
+        self._wait(patience, hurry)
+        for number in (*self.stop_signals[1:], signal.SIGKILL):
+            if self.process is None or not self.running:
+                return
+            self.process.send_signal(number)
+            self._wait(patience, hurry)
 
     def _wait(self, patience: float, hurry: Callable[[], bool]) -> None:
         deadline = time.monotonic() + patience
-        hurried_at: float | None = None
+        hurried = False
         while self.running and time.monotonic() < deadline:
-            if hurry() and hurried_at is None:
-                hurried_at = time.monotonic()
-                deadline = min(deadline, hurried_at + 1.0)
+            if hurry() and not hurried:
+                hurried = True
+                deadline = min(deadline, time.monotonic() + 1.0)
             time.sleep(0.02)

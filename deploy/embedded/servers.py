@@ -125,6 +125,7 @@ class EmbeddedPostgres:
             capture_output=True,
             text=True,
             check=False,
+            start_new_session=True,  # Ctrl-C in the terminal does not cut it short
             env=self._connection_environment(database),
         )
         if done.returncode != 0:
@@ -152,7 +153,8 @@ class EmbeddedPostgres:
         if (self._data / "PG_VERSION").exists():
             self._check_version()
             return
-        # What is left of an interrupted initdb holds nothing: PG_VERSION is missing only before the first start succeeded.
+        for leftover in self._home.glob(".initdb-*"):  # of a first start that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
         password = kept_password(self._password_file)
         with tempfile.TemporaryDirectory(dir=self._home, prefix=".initdb-") as folder:
             unfinished, password_file = Path(folder) / "data", Path(folder) / "password"
@@ -176,6 +178,7 @@ class EmbeddedPostgres:
             capture_output=True,
             text=True,
             check=False,
+            start_new_session=True,
             cwd=self._home,
             user=self._account.uid if self._account else None,
             group=self._account.gid if self._account else None,
