@@ -1,0 +1,1 @@
+"""The one public door: who are you, may you, which service."""

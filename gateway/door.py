@@ -1,0 +1,171 @@
+"""The gateway as one ASGI application: find the operation, let the caller in, hand the request on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from typing import Protocol
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.proxy.failures import ClientGone, UpstreamFailure
+from gateway.proxy.headers import IDENTITY, for_service, request_id, trace
+from gateway.proxy.relay import Call, Relay
+from gateway.proxy.routing import BadPath, Operation, RoutingTable
+from kit.problems import InternalProblem, Problem, problem_response
+
+OWN = "gateway"
+"""Name of the gateway among the services: its own operations are answered in this process."""
+
+_QUERY = re.compile(rb"[!-~]*")
+_UNREAD_BODY_IGNORED = 64 * 1024
+_LINGER_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class Admission(Protocol):
+    """Who calls, and may he?"""
+
+    async def __call__(self, call: Call, operation: Operation) -> None:
+        """Set the call's identity and caller_id.
+
+        Raises:
+            Unauthenticated: no key, or one that is not valid.
+            Forbidden: the caller's roles do not allow the operation.
+        """
+
+
+class Door:
+    """Raw ASGI: what is here runs for every request, so there is little of it."""
+
+    def __init__(
+        self,
+        *,
+        table: RoutingTable,
+        relay: Relay,
+        own: ASGIApp,
+        admit: Admission,
+        observe: Callable[[Call, float], None],
+    ) -> None:
+        self._table = table
+        self._relay = relay
+        self._own = own
+        self._admit = admit
+        self._observe = observe
+        self.in_flight = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection event of the server."""
+        if scope["type"] == "lifespan":
+            await self._own(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        call = _call(scope)
+        self.in_flight += 1
+        try:
+            await self._carry_out(call, scope, receive, send)
+        except ClientGone:
+            call.failure = "client_gone"
+        except UpstreamFailure as failure:
+            assert call.operation is not None
+            await _refuse(call, failure.as_problem(call.operation.service), scope, receive, send)
+        except Problem as problem:
+            await _refuse(call, problem, scope, receive, send)
+        except Exception:
+            log.exception("request %s failed", call.request_id.decode())
+            if call.status:
+                raise
+            await _refuse(call, InternalProblem(), scope, receive, send)
+        finally:
+            self.in_flight -= 1
+            self._observe(call, loop.time() - started)
+
+    async def _carry_out(self, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
+        if not _QUERY.fullmatch(scope["query_string"]):
+            raise BadPath("the query is not written plainly")
+        operation = self._table.find(call.method, scope["raw_path"].decode("latin-1"))
+        call.operation = operation
+        if operation.scopes:
+            await self._admit(call, operation)
+        if operation.service == OWN:
+            await self._answer_here(call, scope, receive, send)
+        else:
+            await self._relay.hand_on(call, receive, send)
+
+    async def _answer_here(self, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
+        """An operation of the gateway's own: its application sees what a service would see."""
+        assert call.operation is not None
+        headers = [*for_service(call.headers), (b"x-request-id", call.request_id), *call.trace]
+        headers += [(name, value) for name, value in call.headers if name in {b"host", b"content-length"}]
+        if call.identity is not None:
+            headers.append((IDENTITY, call.identity))
+        inner = {**scope, "headers": headers, "method": call.operation.method}
+        await self._own(inner, await self._relay.whole_body(call, receive), _marked(call, send))
+
+
+def _call(scope: Scope) -> Call:
+    headers = scope["headers"]
+    target = scope["raw_path"]
+    if scope["query_string"]:
+        target += b"?" + scope["query_string"]
+    client = scope["client"]
+    return Call(
+        method=scope["method"],
+        target=target,
+        headers=headers,
+        client=client[0] if client else "",
+        scheme=scope["scheme"],
+        request_id=request_id(headers),
+        trace=trace(headers),
+    )
+
+
+def _marked(call: Call, send: Send) -> Send:
+    """A send that notes the answer on the call and adds the request id."""
+
+    async def marked(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            call.status = message["status"]
+            message = {**message, "headers": [*message["headers"], (b"x-request-id", call.request_id)]}
+        else:
+            call.sent += len(message.get("body", b""))
+        await send(message)
+
+    return marked
+
+
+async def _refuse(call: Call, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with a problem document.
+
+    A large body still on its way is read for a moment and thrown away: closing on it at once would reset the
+    connection, and the client would never see why.
+    """
+    response = problem_response(problem, scope["path"])
+    announced = call.announced_length
+    if not call.unread or (announced is not None and announced <= _UNREAD_BODY_IGNORED):
+        await response(scope, receive, _marked(call, send))
+        return
+    marked = _marked(call, send)
+    headers = [*response.raw_headers, (b"connection", b"close")]
+    await marked({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    await marked({"type": "http.response.body", "body": response.body, "more_body": True})
+    await _discard_rest(receive)
+    await marked({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _discard_rest(receive: Receive) -> None:
+    try:
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while (await receive()).get("more_body", False):
+                pass
+    except TimeoutError:
+        return

@@ -1,0 +1,1 @@
+"""Hands requests on to the services, byte by byte, and their answers back."""

@@ -1,0 +1,106 @@
+"""Which headers pass the door, in both directions."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+from kit.access import IDENTITY_HEADER
+
+Headers = list[tuple[bytes, bytes]]
+"""Names in lower case, as ASGI has them."""
+
+IDENTITY = IDENTITY_HEADER.encode()
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_TRACE_IDS = rb"(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+_TRACEPARENT = re.compile(b"00-" + _TRACE_IDS + rb"|(?!00|ff)[0-9a-f]{2}-" + _TRACE_IDS + rb"(?:-[!-~]*)?")
+"""W3C Trace Context, 2.2: version ff is invalid, all-zero ids are invalid, only later versions may carry more."""
+
+_HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"http2-settings",
+    }
+)
+"""RFC 9110, 7.6.1: meant for one connection, never passed on."""
+
+_OURS = frozenset(
+    {
+        IDENTITY,
+        b"authorization",  # the key ends at the door; services get a signed identity instead
+        b"x-api-key",
+        b"cookie",  # no operation uses cookies, and a service must not be reachable by one
+        b"host",
+        b"content-length",  # framing is written anew, so two parsers cannot disagree about it
+        b"expect",  # answered at the door
+        b"forwarded",
+        b"x-real-ip",
+        b"x-request-id",
+        b"traceparent",
+        b"tracestate",
+    }
+)
+"""Request headers that only the gateway sets, or that end here."""
+
+_REQUEST_DROPPED = _HOP_BY_HOP | _OURS
+_ANSWER_DROPPED = _HOP_BY_HOP | {b"server", b"date", b"x-request-id", IDENTITY}
+"""The door writes its own Date and request id; what a service runs on is nobody's business."""
+
+
+def first(headers: Headers, name: bytes) -> bytes | None:
+    """The value of a header; None when it is absent."""
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
+def request_id(headers: Headers) -> bytes:
+    """The client's X-Request-Id where it is 8-64 of [A-Za-z0-9._-], else a new one."""
+    given = first(headers, b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given
+    return os.urandom(16).hex().encode()
+
+
+def trace(headers: Headers) -> Headers:
+    """The client's trace context where it is well formed, else a new one (tracestate is dropped with a bad parent)."""
+    given = [value for key, value in headers if key == b"traceparent"]
+    if len(given) == 1 and _TRACEPARENT.fullmatch(given[0]):
+        states = [(key, value) for key, value in headers if key == b"tracestate"]
+        return [(b"traceparent", given[0]), *states]
+    made = os.urandom(24).hex()
+    return [(b"traceparent", f"00-{made[:32]}-{made[32:]}-01".encode())]
+
+
+def for_service(headers: Headers) -> Headers:
+    """A client's headers without those that end at the door."""
+    named = _named_by_connection(headers)
+    return [
+        (key, value)
+        for key, value in headers
+        if key not in _REQUEST_DROPPED and not key.startswith(b"x-forwarded-") and key not in named
+    ]
+
+
+def for_client(headers: Headers) -> Headers:
+    """A service's headers without those meant for the gateway's own connection."""
+    named = _named_by_connection(headers)
+    return [(key, value) for key, value in headers if key not in _ANSWER_DROPPED and key not in named]
+
+
+def _named_by_connection(headers: Headers) -> Iterable[bytes]:
+    value = first(headers, b"connection")
+    if value is None or value == b"keep-alive":
+        return ()
+    values = [value for key, value in headers if key == b"connection"]
+    return {token.strip().lower() for value in values for token in value.split(b",")}

@@ -1,0 +1,319 @@
+"""One request to a service and its answer back to the client, streamed both ways."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import Message, Receive, Send
+
+from gateway.proxy.connections import Exchange, Pool
+from gateway.proxy.failures import ClientGone, ClientTooSlow, TookTooLong, UpstreamFailure
+from gateway.proxy.headers import IDENTITY, Headers, first, for_client, for_service
+from gateway.proxy.routing import Operation
+from kit.problems import Problem, TooLarge
+
+WATCH_AFTER_SECONDS = 0.05
+"""When to begin watching whether the client hangs up. Most answers are there before, and a watcher is a task,
+which would cost them more than everything else the relay does."""
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_WITHOUT_BODY = frozenset({204, 304})
+_IDEMPOTENT = _SAFE | {"PUT", "DELETE"}
+
+
+class RelayLimits(BaseModel):
+    """What one request may cost."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    body_bytes: int = Field(32 * 1024 * 1024, ge=0, description="Largest request body")
+    total_seconds: float = Field(300.0, gt=0, description="Longest exchange, both bodies included")
+
+
+@dataclass(slots=True)
+class Call:
+    """A client's request on its way, and what became of it."""
+
+    method: str
+    target: bytes
+    """Path and query exactly as the client wrote them."""
+    headers: Headers
+    client: str
+    scheme: str
+    request_id: bytes
+    trace: Headers
+    operation: Operation | None = None
+    identity: bytes | None = None
+    caller_id: str | None = None
+    status: int = 0
+    """Status sent to the client; 0 while nothing was sent."""
+    sent: int = 0
+    """Bytes of the answer's body sent to the client."""
+    failure: str | None = None
+    """Kind of the failure, for the metric and the log."""
+    unread: bool = field(init=False)
+    """Whether some of the request's body has not been read yet."""
+
+    def __post_init__(self) -> None:
+        self.unread = self.announced_length != 0
+
+    @property
+    def announced_length(self) -> int | None:
+        """Content-Length of the request, None where it is chunked; 0 where there is no body."""
+        if first(self.headers, b"transfer-encoding") is not None:
+            return None
+        return int(first(self.headers, b"content-length") or 0)
+
+
+@dataclass(slots=True)
+class _Body:
+    """A request's body: what has come of it, and how the rest is framed."""
+
+    start: bytes = b""
+    more: bool = False
+    chunked: bool = False
+    length: int = 0
+    received: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.received = len(self.start)
+
+    def framed(self, data: bytes) -> bytes:
+        """A part of the body as it goes over the wire."""
+        return b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data
+
+
+class Relay:
+    """Hands calls to services, one pool of connections each."""
+
+    def __init__(self, pools: Mapping[str, Pool], limits: RelayLimits) -> None:
+        self.pools = pools
+        self.limits = limits
+
+    async def hand_on(self, call: Call, receive: Receive, send: Send) -> None:
+        """Carry one call to its service and the answer back.
+
+        Raises:
+            TooLarge, ClientTooSlow: the client's fault, nothing was answered yet.
+            UpstreamFailure: the service's fault, nothing was answered yet.
+            ClientGone: there is nobody to answer.
+        """
+        assert call.operation is not None
+        self._check_announced(call)
+        pool = self.pools[call.operation.service]
+        body = _Body(more=True)
+        try:
+            async with asyncio.timeout(self.limits.total_seconds):
+                body = await self._begin_body(call, receive)
+                if not await self._attempt(call, body, pool, receive, send, fresh=False):
+                    await self._attempt(call, body, pool, receive, send, fresh=True)
+        except TimeoutError:
+            _end(call, ClientTooSlow() if body.more else TookTooLong())
+        except (UpstreamFailure, TooLarge) as error:
+            _end(call, error)
+
+    async def whole_body(self, call: Call, receive: Receive) -> Receive:
+        """Read the whole body within the limit, and return a receive that has it (for operations answered here).
+
+        Raises:
+            TooLarge, ClientTooSlow, ClientGone: see there.
+        """
+        self._check_announced(call)
+        parts: list[bytes] = []
+        try:
+            async with asyncio.timeout(self.limits.total_seconds):
+                while call.unread:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGone
+                    parts.append(message.get("body", b""))
+                    call.unread = message.get("more_body", False)
+                    if sum(map(len, parts)) > self.limits.body_bytes:
+                        raise _too_large(self.limits)
+        except TimeoutError:
+            raise ClientTooSlow from None
+        return _replaying(b"".join(parts), receive)
+
+    def _check_announced(self, call: Call) -> None:
+        announced = call.announced_length
+        if announced is not None and announced > self.limits.body_bytes:
+            raise _too_large(self.limits)
+
+    async def _begin_body(self, call: Call, receive: Receive) -> _Body:
+        announced = call.announced_length
+        if announced == 0:
+            return _Body()
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        start, more = message.get("body", b""), message.get("more_body", False)
+        if announced is None and len(start) > self.limits.body_bytes:
+            raise _too_large(self.limits)
+        if not more:
+            call.unread = False
+            return _Body(start, length=len(start))
+        return _Body(start, more=True, chunked=announced is None, length=announced or 0)
+
+    async def _attempt(self, call: Call, body: _Body, pool: Pool, receive: Receive, send: Send, *, fresh: bool) -> bool:
+        """One try; False means that an idle connection was closed already and a fresh one should be tried.
+
+        Only what cannot be carried out twice by that is repeated: RFC 9110, 9.2.2 forbids a proxy the rest.
+        """
+        assert call.operation is not None
+        exchange = await pool.begin(call.operation.method, fresh=fresh)
+        listener = _Listener(call, receive, exchange, body, self.limits)
+        try:
+            exchange.write(_head(call, body, pool) + (body.framed(body.start) if body.start else b""))
+            listener.start()
+            await exchange.head()
+            await _answer(call, exchange, send)
+        except UpstreamFailure:
+            if fresh or not exchange.is_stale or not _may_repeat(call.operation.method, body):
+                raise
+            return False
+        finally:
+            listener.stop()
+            exchange.close()
+        return True
+
+
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replaying() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replaying
+
+
+class _Listener:
+    """The client's side of an exchange: the rest of its body, and whether it hangs up."""
+
+    def __init__(self, call: Call, receive: Receive, exchange: Exchange, body: _Body, limits: RelayLimits) -> None:
+        self._call = call
+        self._receive = receive
+        self._exchange = exchange
+        self._body = body
+        self._limits = limits
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        if self._body.more:
+            self._listen()
+        else:
+            self._exchange.request_sent()
+            self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_SECONDS, self._listen)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _listen(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            if self._body.more:
+                await self._pass_on_body()
+                self._call.unread = False
+                self._exchange.request_sent()
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+            self._exchange.fail(ClientGone())
+        except Exception as error:  # noqa: BLE001 - whatever it is, who waits for the answer must hear of it
+            self._exchange.fail(error)
+
+    async def _pass_on_body(self) -> None:
+        body = self._body
+        while body.more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            data = message.get("body", b"")
+            body.received += len(data)
+            if body.received > self._limits.body_bytes:
+                raise _too_large(self._limits)
+            if data:
+                self._exchange.write(body.framed(data))
+            await self._exchange.drain()
+            body.more = message.get("more_body", False)
+        if body.chunked:
+            self._exchange.write(b"0\r\n\r\n")
+
+
+def _end(call: Call, error: Problem | UpstreamFailure) -> None:
+    """Raise what went wrong; once the answer has begun, ending it short is the only way left to say so."""
+    if isinstance(error, UpstreamFailure):
+        call.failure = error.kind
+    if not call.status:
+        raise error
+
+
+async def _answer(call: Call, exchange: Exchange, send: Send) -> None:
+    """Send the answer on. What is complete already leaves in one go, and its connection is free before that."""
+    part = exchange.take()
+    more = not exchange.complete
+    if call.method == "HEAD" or not more:
+        part, more = (b"" if call.method == "HEAD" else part), False
+        exchange.close()
+    headers = [*for_client(exchange.headers), (b"x-request-id", call.request_id)]
+    if exchange.status in _WITHOUT_BODY:
+        # It may state a length, of the body that is not sent; uvicorn would wait for that body and then complain.
+        headers = [(name, value) for name, value in headers if name != b"content-length"]
+    call.status = exchange.status
+    await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
+    while more:
+        if part:
+            call.sent += len(part)
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        part = await exchange.part()
+        more = not exchange.complete
+    exchange.close()
+    call.sent += len(part)
+    await send({"type": "http.response.body", "body": part, "more_body": False})
+
+
+def _head(call: Call, body: _Body, pool: Pool) -> bytes:
+    """Request line and headers as the service reads them."""
+    assert call.operation is not None
+    method = call.operation.method.encode()
+    lines = [method, b" ", call.target, b" HTTP/1.1\r\nhost: ", pool.host_header, b"\r\n"]
+    for name, value in for_service(call.headers):
+        lines += (name, b": ", value, b"\r\n")
+    for name, value in _from_the_door(call):
+        lines += (name, b": ", value, b"\r\n")
+    if body.chunked:
+        lines.append(b"transfer-encoding: chunked\r\n")
+    elif body.length or call.operation.method not in _SAFE | {"DELETE"}:
+        lines.append(b"content-length: %d\r\n" % body.length)
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+def _from_the_door(call: Call) -> Headers:
+    headers = [
+        (b"x-request-id", call.request_id),
+        (b"x-forwarded-for", call.client.encode()),
+        (b"x-forwarded-proto", call.scheme.encode()),
+        (b"x-forwarded-host", first(call.headers, b"host") or b""),
+        *call.trace,
+    ]
+    if call.identity is not None:
+        headers.append((IDENTITY, call.identity))
+    return headers
+
+
+def _may_repeat(method: str, body: _Body) -> bool:
+    if body.more or body.chunked or body.received > len(body.start):
+        return False  # part of it is gone already
+    return method in _SAFE or (method in _IDEMPOTENT and not body.start)
+
+
+def _too_large(limits: RelayLimits) -> TooLarge:
+    return TooLarge(f"the largest request body is {limits.body_bytes} bytes", limit=limits.body_bytes)

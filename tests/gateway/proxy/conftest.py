@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from gateway.door import Door
+from gateway.proxy.connections import Pool, PoolLimits
+from gateway.proxy.relay import Call, Relay, RelayLimits
+from tests.gateway.proxy.scene import Front, Letting, Reader, Service, Writer, no_application, table_for
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Callable[..., Awaitable[Service]]]:
+    """Start services by their scripts."""
+    services: list[Service] = []
+
+    async def start(script: Callable[[Service, Reader, Writer], Awaitable[None]]) -> Service:
+        service = Service(script)
+        await service.start()
+        services.append(service)
+        return service
+
+    yield start
+    for service in services:
+        await service.stop()
+
+
+@pytest.fixture
+async def front() -> AsyncIterator[Callable[..., Awaitable[Front]]]:
+    """Put doors before services."""
+    servers: list[tuple[asyncio.Server, ServerState]] = []
+    fronts: list[Front] = []
+
+    async def start(url: str, *, body_bytes: int = 1024 * 1024, total_seconds: float = 30, **limits: float) -> Front:
+        pools = {"thing": Pool(url, PoolLimits.model_validate(limits))}
+        calls: list[Call] = []
+        door = Door(
+            table=table_for("thing"),
+            relay=Relay(pools, RelayLimits(body_bytes=body_bytes, total_seconds=total_seconds)),
+            own=no_application,
+            admit=Letting(),
+            observe=lambda call, _seconds: calls.append(call),
+        )
+        config = uvicorn.Config(door, http="httptools", lifespan="off", log_config=None, proxy_headers=False)
+        config.load()
+        state = ServerState()
+        state.default_headers = [(b"date", b"now")]
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: HttpToolsProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        )
+        servers.append((server, state))
+        fronts.append(Front(door, pools, server.sockets[0].getsockname()[1], calls))
+        return fronts[-1]
+
+    yield start
+    for server, state in servers:
+        server.close()
+        for connection in list(state.connections):
+            connection.transport.abort()
+        await asyncio.gather(*state.tasks, return_exceptions=True)
+    for one in fronts:
+        await one.close()
+    await asyncio.sleep(0)
