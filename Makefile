@@ -1,0 +1,48 @@
+# Everything a person or a CI machine does here. `make` alone lists it.
+# The environment (.venv) is made when it is needed and only when the lock changed; PYTHON=... chooses the interpreter.
+
+PY := .venv/bin/python
+READY := .venv/.ready
+CODE := contracts kit services gateway deploy cli tests benchmarks
+COMPILE = .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check lint types imports format contracts env lock clean benchmarks
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
+
+$(READY): requirements/dev.txt requirements/bootstrap.txt pyproject.toml deploy/environment.sh
+	@sh deploy/environment.sh
+
+up: $(READY) ## start everything on this machine until Ctrl-C (PostgreSQL, NATS, the four processes)
+	@$(PY) -m deploy.up
+
+test: $(READY) ## run all tests on throw-away PostgreSQL and NATS, with branch coverage
+	@$(PY) -m pytest --cov --cov-report=term
+
+check: lint types imports ## what must hold before a commit: lint, format, types, import rules
+
+lint: $(READY) ## ruff: lint and format, nothing is changed
+	@$(PY) -m ruff check $(CODE)
+	@$(PY) -m ruff format --check $(CODE)
+
+types: $(READY) ## mypy, strict
+	@$(PY) -m mypy
+
+imports: $(READY) ## who may import whom
+	@.venv/bin/lint-imports
+
+format: $(READY) ## ruff: format and repair what can be repaired
+	@$(PY) -m ruff format $(CODE)
+	@$(PY) -m ruff check --fix $(CODE)
+
+lock: $(READY) ## renew requirements/*.txt from pyproject.toml (newest versions, hashes for every platform)
+	@$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	@$(COMPILE) pyproject.toml --extra embedded -o requirements/embedded.txt
+	@$(COMPILE) pyproject.toml --extra embedded --extra dev -o requirements/dev.txt
+	@echo uv | $(COMPILE) - -o requirements/bootstrap.txt
+
+clean: ## remove .venv and all caches; never the data in .data
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
+	find . -name __pycache__ -type d -not -path './.data/*' -prune -exec rm -rf {} +
