@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 PACKAGES = {
     "registry": "services.registry",
@@ -60,21 +62,34 @@ def _upgrade(connection: Connection, name: str) -> None:
     command.upgrade(config(name, connection), "head")
 
 
-async def _upgrade_all(name: str, url: str) -> None:
+async def _upgrade_tables(engine: AsyncEngine, name: str) -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(_upgrade, name)
+
+
+async def _load_reference(engine: AsyncEngine, name: str) -> None:
+    if importlib.util.find_spec(f"{PACKAGES[name]}.reference"):
+        async with engine.begin() as connection:
+            await _module(name, "reference").load(connection)
+
+
+async def _run(url: str, name: str, *steps: Callable[[AsyncEngine, str], Awaitable[None]]) -> None:
     engine = create_async_engine(url, connect_args={"timeout": 5})
     try:
-        async with engine.begin() as connection:
-            await connection.run_sync(_upgrade, name)
-        if importlib.util.find_spec(f"{PACKAGES[name]}.reference"):
-            async with engine.begin() as connection:
-                await _module(name, "reference").load(connection)
+        for step in steps:
+            await step(engine, name)
     finally:
         await engine.dispose()
 
 
 def upgrade(name: str, url: str) -> None:
     """Bring a service's database to the newest version and load its reference data; safe to run side by side."""
-    asyncio.run(_upgrade_all(name, url))
+    asyncio.run(_run(url, name, _upgrade_tables, _load_reference))
+
+
+def upgrade_tables(name: str, url: str) -> None:
+    """Bring a service's tables to the newest version, without reference data."""
+    asyncio.run(_run(url, name, _upgrade_tables))
 
 
 def drift(connection: Connection, name: str) -> list[object]:

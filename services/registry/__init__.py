@@ -1,0 +1,1 @@
+"""Village registry: regions, Kampung KB, their dated reports, findings, imports."""

@@ -1,0 +1,9 @@
+"""All tables of the registry, for migrations."""
+
+import services.registry.findings.tables
+import services.registry.regions.tables
+import services.registry.reports.tables
+import services.registry.villages.tables  # noqa: F401 - importing declares them
+from services.registry.orm import METADATA
+
+__all__ = ["METADATA"]

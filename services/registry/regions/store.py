@@ -1,0 +1,71 @@
+"""Queries of the regions room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped
+from sqlmodel import col
+
+from contracts.events import RegionNames
+from contracts.regions import ancestors_of
+from kit import problems
+from kit.paging import decode_cursor
+from services.registry.regions.schemas import RegionFilters
+from services.registry.regions.tables import Region
+
+
+def subtree(column: Mapped[str], region: str | None) -> ColumnElement[bool] | None:
+    """Condition that a code column lies in a region; None where the region is the whole country."""
+    if region is None:
+        return None
+    return or_(column == region, column.startswith(region + ".", autoescape=True))
+
+
+async def get_path(session: AsyncSession, code: str) -> Sequence[Region]:
+    """A region and all above it, highest first.
+
+    Raises:
+        RegionUnknown: the code list has no such code.
+    """
+    found = (
+        await session.scalars(select(Region).where(col(Region.code).in_(ancestors_of(code))).order_by("code"))
+    ).all()
+    if not found or found[-1].code != code:
+        raise problems.RegionUnknown(
+            f"the code list has no {code}; BPS codes look alike but name other places, and codes kept as numbers lose zeros"
+        )
+    return found
+
+
+async def list_page(session: AsyncSession, filters: RegionFilters) -> Sequence[Region]:
+    """One item more than a page of regions, by code."""
+    query = select(Region).order_by(col(Region.code)).limit(filters.limit + 1)
+    if filters.parent is not None:
+        query = query.where(col(Region.parent_code) == filters.parent)
+    within = subtree(col(Region.code), filters.within)
+    if within is not None:
+        query = query.where(within)
+    if filters.level is not None:
+        query = query.where(col(Region.level) == filters.level)
+    if filters.name is not None:
+        query = query.where(col(Region.name).icontains(filters.name, autoescape=True))
+    after = decode_cursor(filters.cursor, str)
+    if after is not None:
+        query = query.where(col(Region.code) > after[0])
+    return (await session.scalars(query)).all()
+
+
+async def names_of(session: AsyncSession, villages: Iterable[str]) -> dict[str, RegionNames]:
+    """Names from the province down for each village code; codes the list does not know are left out."""
+    wanted = set(villages)
+    codes = {code for village in wanted for code in ancestors_of(village)}
+    rows = await session.execute(select(col(Region.code), col(Region.name)).where(col(Region.code).in_(codes)))
+    names: dict[str, str] = {code: name for code, name in rows.all()}  # noqa: C416 - rows are no pairs to the type checker
+    result = {}
+    for village in wanted & names.keys():
+        province, regency, district, own = (names[code] for code in ancestors_of(village))
+        result[village] = RegionNames(province=province, regency=regency, district=district, village=own)
+    return result

@@ -1,0 +1,1 @@
+"""The three dated reports of a village."""

@@ -1,0 +1,16 @@
+"""The registry as a process: its rooms, what it consumes, what runs beside it."""
+
+from __future__ import annotations
+
+from kit.process import Service
+from services.registry.findings.routes import router as findings
+from services.registry.regions.routes import router as regions
+from services.registry.reports.routes import router as reports
+from services.registry.villages.routes import router as villages
+
+SERVICE = Service(
+    name="registry",
+    title="Village registry",
+    description="Regions, Kampung KB, their dated reports, and what does not add up in them.",
+    routers=(regions, villages, reports, findings),
+)

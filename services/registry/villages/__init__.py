@@ -1,0 +1,1 @@
+"""Kampung KB: one active per desa or kelurahan."""

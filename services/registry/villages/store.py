@@ -1,0 +1,88 @@
+"""Queries of the villages room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from contracts.regions import parse_region_code
+from kit import problems
+from kit.access import Caller
+from kit.paging import decode_cursor
+from services.registry.regions.store import subtree
+from services.registry.villages.schemas import VillageFilters, VillageStatus
+from services.registry.villages.tables import Village
+
+
+def _visible(query: Select[Any], region: str | None) -> Select[Any]:
+    condition = subtree(col(Village.region_code), region)
+    return query if condition is None else query.where(condition)
+
+
+def _by_reference(reference: str) -> Any:
+    """Condition for an id, or for the active Kampung KB of a region code."""
+    try:
+        return col(Village.id) == UUID(reference)
+    except ValueError:
+        pass
+    try:
+        code = parse_region_code(reference)
+    except ValueError as error:
+        raise problems.Invalid(errors=[{"pointer": "path:village", "detail": str(error)}]) from error
+    return (col(Village.region_code) == code) & (col(Village.status) == VillageStatus.ACTIVE)
+
+
+async def find(session: AsyncSession, caller: Caller, reference: str, *, lock: bool = False) -> Village:
+    """The village of an id or region code, if the caller may see it; `lock` keeps others from changing it meanwhile.
+
+    Raises:
+        VillageUnknown: there is none, or it is outside the caller's region.
+        Invalid: the reference is neither an id nor a region code.
+    """
+    query = _visible(select(Village).where(_by_reference(reference)), caller.region)
+    if lock:
+        query = query.with_for_update(key_share=True)
+    village: Village | None = (await session.execute(query)).scalar_one_or_none()
+    if village is None:
+        raise problems.VillageUnknown(f"no Kampung KB {reference} is visible to you")
+    return village
+
+
+async def list_page(session: AsyncSession, caller: Caller, filters: VillageFilters) -> Sequence[Village]:
+    """One item more than a page of villages, by region code and id."""
+    query = _visible(select(Village), caller.narrow(filters.region))
+    if filters.status is not None:
+        query = query.where(col(Village.status) == filters.status)
+    if filters.simulated is not None:
+        query = query.where(col(Village.simulated) == filters.simulated)
+    after = decode_cursor(filters.cursor, str, str)
+    if after is not None:
+        code, number = col(Village.region_code), col(Village.id)
+        query = query.where((code > after[0]) | ((code == after[0]) & (number > UUID(after[1]))))
+    query = query.order_by(col(Village.region_code), col(Village.id)).limit(filters.limit + 1)
+    return (await session.scalars(query)).all()
+
+
+async def lock_active(session: AsyncSession, codes: Iterable[str]) -> dict[str, Village]:
+    """Active villages by region code, locked in a fixed order so that two imports cannot block each other."""
+    query = (
+        select(Village)
+        .where(col(Village.region_code).in_(set(codes)), col(Village.status) == VillageStatus.ACTIVE)
+        .order_by(col(Village.id))
+        .with_for_update(key_share=True)
+    )
+    return {village.region_code: village for village in (await session.scalars(query)).all()}
+
+
+async def insert_missing(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[UUID]:
+    """Insert villages whose desa has no active one yet; ids of those inserted."""
+    if not rows:
+        return set()
+    statement = insert(Village).values(list(rows)).on_conflict_do_nothing().returning(col(Village.id))
+    return set((await session.execute(statement)).scalars())

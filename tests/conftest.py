@@ -1,0 +1,92 @@
+"""One throw-away PostgreSQL and NATS for the whole run; every service's real app on its own database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives import serialization
+from fastapi import FastAPI
+
+from deploy.embedded.throwaway import ThrowawayServers, throwaway_servers
+from kit.observe import Observed
+from kit.process import Service, application
+from kit.settings import ServiceSettings
+from tests.callers import SIGNING_KEY
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("KKB_SHARED", REPOSITORY.parent / "shared"))
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[ThrowawayServers]:
+    """PostgreSQL and NATS of this run."""
+    with throwaway_servers() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def public_key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The key that services check the tests' callers with."""
+    path = tmp_path_factory.mktemp("keys") / "identity.pub"
+    encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    path.write_bytes(SIGNING_KEY.public_key().public_bytes(encoding, form))
+    return path
+
+
+Start = Callable[[Service], AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture(scope="session")
+def start(servers: ThrowawayServers, public_key_file: Path) -> Start:
+    """Start a service's app on a fresh database; gives a client whose `app` attribute is the app."""
+
+    @asynccontextmanager
+    async def started(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+        settings = ServiceSettings(
+            port=0,
+            ops_port=0,
+            database_url=servers.fresh_database(service.name),
+            nats_url=servers.nats_url,
+            identity_public_key_file=public_key_file,
+        )
+        app = application(service, settings)
+        async with app.router.lifespan_context(app):
+            transport = httpx.ASGITransport(app=Observed(app), raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1", timeout=30) as client:
+                client.app = app  # type: ignore[attr-defined]  # the tests' own handle
+                yield client
+
+    return started
+
+
+@pytest.fixture(scope="session")
+async def registry(start: Start) -> AsyncIterator[httpx.AsyncClient]:
+    """The registry with the official regions."""
+    from services.registry.service import SERVICE
+
+    async with start(SERVICE) as client:
+        yield client
+
+
+def app_of(client: httpx.AsyncClient) -> FastAPI:
+    """The app behind a client of `start`."""
+    app: FastAPI = client.app  # type: ignore[attr-defined]  # set by `start`
+    return app
+
+
+async def eventually(ask: Callable[[], Awaitable[Any]], seconds: float = 15.0) -> Any:
+    """Ask until the answer is true; fail when it never is."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while True:
+        answer = await ask()
+        if answer:
+            return answer
+        assert asyncio.get_running_loop().time() < deadline, f"still {answer!r} after {seconds} s"
+        await asyncio.sleep(0.05)
