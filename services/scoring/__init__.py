@@ -1,0 +1,1 @@
+"""Scoring: rulesets, facts in force, assessments and their explanations."""

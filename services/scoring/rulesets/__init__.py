@@ -1,0 +1,1 @@
+"""Rulesets: how a village is classed, as published data that one engine interprets."""

@@ -1,0 +1,117 @@
+"""Village facts as columns: what the engine reads, one array per fact and batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from services.scoring.rulesets.inputs import INTERVENTIONS, InputKind, fact_inputs
+
+VillageFacts = Mapping[str, Any]
+"""One village: profile, population, family_planning (each a mapping or None) and interventions (a list or None)."""
+
+_NOTHING: Mapping[str, Any] = {}
+_NUMERIC = frozenset({InputKind.ANSWER, InputKind.COUNT})
+
+
+@dataclass(frozen=True)
+class NumberColumn:
+    """Counts, or answers as 1 and 0; 0 where not reported."""
+
+    values: npt.NDArray[np.int64]
+    reported: npt.NDArray[np.bool_]
+
+
+class Columns:
+    """The facts of a batch by path; the counts and answers of one group are read together, once."""
+
+    def __init__(self, villages: Sequence[VillageFacts], paths: Collection[str]) -> None:
+        """`paths` are the facts that will be asked for."""
+        self.size = len(villages)
+        self._groups: dict[str, list[Mapping[str, Any]]] = {"": list(villages)}
+        self._fields: dict[str, list[str]] = {}
+        self._numbers: dict[str, NumberColumn] = {}
+        self._reported: dict[str, npt.NDArray[np.bool_]] = {}
+        for path in paths:
+            if fact_inputs()[path].kind in _NUMERIC:
+                group, _, field = path.rpartition(".")
+                self._fields.setdefault(group, []).append(field)
+
+    def present(self, section: str) -> npt.NDArray[np.bool_]:
+        """Where the whole section was reported at all."""
+        return self._flags(village.get(section) is not None for village in self._groups[""])
+
+    def numbers(self, path: str) -> NumberColumn:
+        """A count or answer. Counts must fit 53 bits, which the fact models guarantee."""
+        if path not in self._numbers:
+            self._read_numbers(path.rpartition(".")[0])
+        return self._numbers[path]
+
+    def distinct_choices(self, path: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """How many different codes were chosen, and where the question was answered."""
+        chosen = self._raw(path)
+        counts = np.fromiter((len(set(codes)) if codes else 0 for codes in chosen), np.int64, self.size)
+        return counts, self.reported(path)
+
+    def distinct_actors(self, excluded: frozenset[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """How many different actors took part in all interventions together, and where interventions are known."""
+        counts = np.fromiter((self._actors(done, excluded) for done in self._raw(INTERVENTIONS)), np.int64, self.size)
+        return counts, self.reported(INTERVENTIONS)
+
+    def reported(self, path: str) -> npt.NDArray[np.bool_]:
+        """Where a fact was reported."""
+        if fact_inputs()[path].kind in _NUMERIC:
+            return self.numbers(path).reported
+        if path not in self._reported:
+            self._reported[path] = self._flags(value is not None for value in self._raw(path))
+        return self._reported[path]
+
+    @staticmethod
+    def _actors(interventions: Sequence[Mapping[str, Any]] | None, excluded: frozenset[Any]) -> int:
+        if not interventions:
+            return 0
+        return len(set().union(*(done.get("actors") or () for done in interventions)) - excluded)
+
+    def _flags(self, flags: Any) -> npt.NDArray[np.bool_]:
+        return np.fromiter(flags, np.bool_, self.size)
+
+    def _read_numbers(self, group: str) -> None:
+        fields = self._fields[group]
+        rows = _rows(self._group(group), fields)
+        # None becomes NaN in one pass of numpy, several times faster than a Python loop with a test.
+        raw = np.array(rows, dtype=np.float64).reshape(self.size, len(fields)).T
+        missing = np.isnan(raw)
+        values = np.where(missing, 0, raw).astype(np.int64)
+        for place, field in enumerate(fields):
+            self._numbers[f"{group}.{field}"] = NumberColumn(values[place], ~missing[place])
+
+    def _raw(self, path: str) -> list[Any]:
+        group, _, field = path.rpartition(".")
+        return [village.get(field) for village in self._group(group)]
+
+    def _group(self, path: str) -> list[Mapping[str, Any]]:
+        if path not in self._groups:
+            outer, _, field = path.rpartition(".")
+            self._groups[path] = [village.get(field) or _NOTHING for village in self._group(outer)]
+        return self._groups[path]
+
+
+def _rows(groups: list[Mapping[str, Any]], fields: list[str]) -> list[Any]:
+    """The fields of each group. Usually all keys are there, which one itemgetter call reads."""
+    if len(fields) == 1:
+        return [facts.get(fields[0]) for facts in groups]
+    take = itemgetter(*fields)
+    blank = (None,) * len(fields)
+    return [_taken(facts, take, fields) if facts else blank for facts in groups]
+
+
+def _taken(facts: Mapping[str, Any], take: Callable[[Mapping[str, Any]], Any], fields: list[str]) -> Any:
+    try:
+        return take(facts)
+    except KeyError:
+        return tuple(facts.get(field) for field in fields)

@@ -1,0 +1,484 @@
+"""The ruleset document: strict shape, then the checks that make it safe to publish.
+
+Formulas are trees of a small closed set of operations. Whatever differs between rulesets (excluded actors, rounding,
+what a missing answer means) is a field without default, so a document always says it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from contracts.classes import VillageClass
+from contracts.facts import ReportKind
+from services.scoring.rulesets.inputs import InputKind, fact_inputs
+from services.scoring.rulesets.rules import (
+    BandEdges,
+    Problem,
+    Span,
+    band_problems,
+    canonical_digest,
+    direction_problems,
+    in_units,
+    matrix_problems,
+    repeated,
+)
+
+
+class RulesetInvalid(Exception):
+    """A ruleset document that must not be used; `problems` says where and why."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{problem.pointer}: {problem.detail}" for problem in problems))
+
+
+class Part(BaseModel):
+    """Base of all parts: strict types, unknown fields refused, immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+
+Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+InputPath = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+){0,2}$")]
+Decimals = Annotated[int, Field(ge=0, le=4)]
+
+
+class Labels(Part):
+    """One text in both languages."""
+
+    id: Annotated[str, Field(min_length=1)]
+    en: Annotated[str, Field(min_length=1)]
+
+
+class RoundingMode(StrEnum):
+    """How a value half-way between two grid points is rounded."""
+
+    HALF_EVEN = "half_even"
+    HALF_UP = "half_up"
+
+
+class Rounding(Part):
+    """To how many decimals, and where halves go."""
+
+    mode: RoundingMode
+    decimals: Decimals
+
+
+class Arithmetic(StrEnum):
+    """`double` divides in IEEE double precision as the predecessor's SQL did; `exact` in whole numbers."""
+
+    DOUBLE = "double"
+    EXACT = "exact"
+
+
+class Missing(StrEnum):
+    """What an unreported (or impossible) operand does to the result."""
+
+    ZERO = "zero"
+    """It counts as nothing: no, none, 0."""
+    SKIP = "skip"
+    """It is left out; where nothing is left the result is missing."""
+    PROPAGATE = "propagate"
+    """The result is missing."""
+
+
+ZeroOrPropagate = Literal[Missing.ZERO, Missing.PROPAGATE]
+
+
+class Condition(Part):
+    """An answer that is yes or, with `above`, a count greater than that."""
+
+    input: InputPath
+    above: Annotated[int, Field(ge=0)] | None = None
+
+
+class Input(Part):
+    """A reported count."""
+
+    op: Literal["input"]
+    input: InputPath
+
+
+class Sum(Part):
+    """Sum of whole numbers."""
+
+    op: Literal["sum"]
+    of: Annotated[list[Input], Field(min_length=1)]
+    missing: Missing
+
+
+class FirstReported(Part):
+    """The first of several ways to state the same whole number that was reported."""
+
+    op: Literal["first_reported"]
+    of: Annotated[list[Annotated[Input | Sum, Field(discriminator="op")]], Field(min_length=2)]
+
+
+Number = Annotated[Input | Sum | FirstReported, Field(discriminator="op")]
+
+
+class Percentage(Part):
+    """100 x numerator / denominator, rounded."""
+
+    op: Literal["percentage"]
+    numerator: Number
+    denominator: Number
+    arithmetic: Arithmetic
+    rounding: Rounding
+    numerator_missing: ZeroOrPropagate
+    denominator_missing: ZeroOrPropagate
+    denominator_zero: ZeroOrPropagate
+
+
+class Mean(Part):
+    """Sum of percentages divided by how many there are, rounded."""
+
+    op: Literal["mean"]
+    of: Annotated[list[Percentage], Field(min_length=1)]
+    missing: Missing
+    arithmetic: Arithmetic
+    rounding: Rounding
+
+
+class CountMet(Part):
+    """How many of the conditions are met."""
+
+    op: Literal["count_met"]
+    of: Annotated[list[Condition], Field(min_length=1)]
+    missing: Missing
+
+
+class GatedCount(Part):
+    """0 while the gate is not met, then 1 and one more for each further condition that is met."""
+
+    op: Literal["gated_count"]
+    gate: Condition
+    of: list[Condition]
+    missing: Missing
+
+
+class CountChoices(Part):
+    """How many different codes were chosen."""
+
+    op: Literal["count_choices"]
+    input: InputPath
+    missing: ZeroOrPropagate
+
+
+class CountActors(Part):
+    """How many different actors took part in all interventions together, those excluded left out."""
+
+    op: Literal["count_actors"]
+    input: InputPath
+    exclude_actors: list[Annotated[int, Field(ge=1)] | Code]
+    missing: ZeroOrPropagate
+
+
+Formula = Annotated[
+    Input | Sum | FirstReported | Percentage | Mean | CountMet | GatedCount | CountChoices | CountActors,
+    Field(discriminator="op"),
+]
+
+
+class Band(Part):
+    """Values from `from` to `to`, both included, give `score`. Null is an open end."""
+
+    score: Annotated[int, Field(ge=1, le=4)]
+    low: int | Decimal | None = Field(alias="from")
+    high: int | Decimal | None = Field(alias="to")
+
+
+class Direction(StrEnum):
+    """Which way better is."""
+
+    HIGHER = "higher_is_better"
+    LOWER = "lower_is_better"
+
+
+class FixedScore(Part):
+    """A score given without a value."""
+
+    score: Annotated[int, Field(ge=1, le=4)]
+
+
+class Indicator(Part):
+    """One of the scores: formula, bands, and what happens without the reports or answers it needs."""
+
+    code: Code
+    dimension: Code
+    weight: Annotated[Decimal, Field(gt=0)]
+    labels: Labels
+    unit: Labels
+    direction: Direction
+    requires: list[ReportKind] = Field(description="Reports that must exist for a value to be computed at all")
+    formula: Formula
+    when_missing: FixedScore | Literal["not_assessable"]
+    bands: Annotated[list[Band], Field(min_length=1)]
+    note: str | None = None
+
+
+class Dimension(Part):
+    """An index: weighted mean of its indicators' scores, rounded, held against the threshold (met from it on)."""
+
+    code: Code
+    labels: Labels
+    rounding: Rounding
+    threshold: Annotated[Decimal, Field(gt=0)]
+    when_not_assessable: Literal[Missing.SKIP, Missing.PROPAGATE] = Field(
+        description="An indicator without a score is left out of the mean, or leaves the index without a value"
+    )
+
+
+class InputLabel(Part):
+    """An input the ruleset uses: what it is called and whether it counts into completeness."""
+
+    path: InputPath
+    labels: Labels
+    asked: bool
+    choices: dict[str, Labels] | None = None
+
+
+class ClassLabel(Part):
+    """A class and what it is called."""
+
+    code: VillageClass
+    labels: Labels
+
+
+class MatrixRow(Part):
+    """The class where exactly these dimensions reach their threshold."""
+
+    met: list[Code]
+    village_class: VillageClass = Field(alias="class")
+
+
+class Certainty(StrEnum):
+    """How sure it is that the ruleset is the legal one."""
+
+    LEGAL_TEXT_SIGHTED = "legal_text_sighted"
+    AS_IMPLEMENTED = "as_implemented"
+    PROPOSAL = "proposal"
+
+
+class LegalBasis(Part):
+    """What the ruleset rests on."""
+
+    text: Labels
+    certainty: Certainty
+
+
+class Status(StrEnum):
+    """Life of a ruleset; a published document never changes."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    RETIRED = "retired"
+
+
+class Ruleset(Part):
+    """A whole ruleset document. Make one with `read_ruleset`, which also checks what a shape cannot say."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,63}$")]
+    version: Annotated[int, Field(ge=1)]
+    status: Status
+    effective_from: dt.date
+    effective_to: dt.date | None
+    labels: Labels
+    legal_basis: LegalBasis
+    classes: Annotated[list[ClassLabel], Field(min_length=1)]
+    dimensions: Annotated[list[Dimension], Field(min_length=1, max_length=8)]
+    inputs: list[InputLabel]
+    indicators: Annotated[list[Indicator], Field(min_length=1)]
+    class_matrix: list[MatrixRow]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the document as canonical JSON."""
+        return canonical_digest(self.as_json())
+
+    def as_json(self) -> dict[str, Any]:
+        """The document as it is published: plain JSON values."""
+        document: dict[str, Any] = orjson.loads(self.model_dump_json(by_alias=True, exclude_unset=True))
+        return document
+
+    def indicators_of(self, dimension: str) -> list[Indicator]:
+        return [indicator for indicator in self.indicators if indicator.dimension == dimension]
+
+    def input_label(self, path: str) -> InputLabel:
+        return next(label for label in self.inputs if label.path == path)
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """The document's shape only; unfit shapes raise RulesetInvalid."""
+        try:
+            return cls.model_validate_json(raw)
+        except ValidationError as error:
+            problems = [Problem(_pointer(raw, e["loc"]), e["msg"]) for e in error.errors()]
+            raise RulesetInvalid(problems) from error
+
+
+def read_ruleset(raw: bytes) -> Ruleset:
+    """Read and check a ruleset document (UTF-8 JSON). Raises RulesetInvalid with every problem found."""
+    ruleset = Ruleset.parse(raw)
+    problems = list(_problems(ruleset))
+    if problems:
+        raise RulesetInvalid(problems)
+    return ruleset
+
+
+def operands(formula: Formula | Condition) -> Iterator[Condition | Input | CountChoices | CountActors]:
+    """The leaves of a formula, from left to right: what it asks for."""
+    match formula:
+        case Sum() | FirstReported() | Mean() | CountMet():
+            for part in formula.of:
+                yield from operands(part)
+        case Percentage():
+            yield from operands(formula.numerator)
+            yield from operands(formula.denominator)
+        case GatedCount():
+            yield formula.gate
+            yield from formula.of
+        case _:
+            yield formula
+
+
+def span_of(formula: Formula, choices: dict[str, int]) -> Span:
+    """The values a formula can reach; `choices` gives the number of codes of each choice input."""
+    match formula:
+        case Percentage() | Mean():
+            return Span(0, None, formula.rounding.decimals)
+        case CountMet():
+            return Span(0, len(formula.of))
+        case GatedCount():
+            return Span(0, 1 + len(formula.of))
+        case CountChoices():
+            return Span(0, choices.get(formula.input, 0))
+        case _:
+            return Span(0, None)
+
+
+def band_edges(bands: list[Band], decimals: int) -> list[BandEdges]:
+    """Bands in units of the value's grid. Raises ValueError where an edge lies between two grid points."""
+    return [BandEdges(_edge(band.low, decimals), _edge(band.high, decimals), band.score) for band in bands]
+
+
+def _edge(value: int | Decimal | None, decimals: int) -> int | None:
+    if value is None:
+        return None
+    units = in_units(Decimal(value), decimals)
+    if units is None:
+        raise ValueError(f"Batas pita {value} lebih halus daripada pembulatan nilai ({decimals} desimal)")
+    return units
+
+
+def _problems(ruleset: Ruleset) -> Iterator[Problem]:
+    yield from _naming_problems(ruleset)
+    yield from _input_problems(ruleset)
+    choices = {path: len(item.choices) for path, item in fact_inputs().items()}
+    for place, indicator in enumerate(ruleset.indicators):
+        yield from _under(f"/indicators/{place}", _indicator_problems(ruleset, indicator, choices))
+    rows = [(row.met, row.village_class.value) for row in ruleset.class_matrix]
+    dimensions = [dimension.code for dimension in ruleset.dimensions]
+    classes = [label.code.value for label in ruleset.classes]
+    yield from _under("/class_matrix", matrix_problems(rows, dimensions, classes))
+
+
+def _naming_problems(ruleset: Ruleset) -> Iterator[Problem]:
+    if ruleset.effective_to is not None and ruleset.effective_to < ruleset.effective_from:
+        yield Problem("/effective_to", "Akhir masa berlaku lebih awal daripada awalnya")
+    lists = {
+        "/classes": [label.code.value for label in ruleset.classes],
+        "/dimensions": [dimension.code for dimension in ruleset.dimensions],
+        "/inputs": [label.path for label in ruleset.inputs],
+        "/indicators": [indicator.code for indicator in ruleset.indicators],
+    }
+    for pointer, names in lists.items():
+        for name in repeated(names):
+            yield Problem(pointer, f"Nama dipakai dua kali: {name}")
+    for place, dimension in enumerate(ruleset.dimensions):
+        if not ruleset.indicators_of(dimension.code):
+            yield Problem(f"/dimensions/{place}", "Dimensi tanpa indikator")
+
+
+def _input_problems(ruleset: Ruleset) -> Iterator[Problem]:
+    known = fact_inputs()
+    used = {leaf.input for indicator in ruleset.indicators for leaf in operands(indicator.formula)}
+    for place, label in enumerate(ruleset.inputs):
+        fact = known.get(label.path)
+        if fact is None:
+            yield Problem(f"/inputs/{place}/path", f"Masukan tidak dikenal: {label.path}")
+        elif sorted(fact.choices) != sorted(label.choices or {}):
+            yield Problem(f"/inputs/{place}/choices", "Pilihan tidak sama dengan pilihan pada formulir")
+        if label.path not in used:
+            yield Problem(f"/inputs/{place}", f"Masukan tidak dipakai indikator mana pun: {label.path}")
+
+
+def _indicator_problems(ruleset: Ruleset, indicator: Indicator, choices: dict[str, int]) -> Iterator[Problem]:
+    if indicator.dimension not in {dimension.code for dimension in ruleset.dimensions}:
+        yield Problem("/dimension", f"Dimensi tidak dikenal: {indicator.dimension}")
+    for leaf in operands(indicator.formula):
+        yield from _operand_problems(ruleset, leaf)
+    yield from _under("/formula", _grid_problems(indicator.formula))
+    yield from _under("/bands", _bands_problems(indicator, span_of(indicator.formula, choices)))
+
+
+def _operand_problems(ruleset: Ruleset, leaf: Condition | Input | CountChoices | CountActors) -> Iterator[Problem]:
+    fact = fact_inputs().get(leaf.input)
+    if fact is None or leaf.input not in {label.path for label in ruleset.inputs}:
+        yield Problem("/formula", f"Masukan tidak dikenal: {leaf.input}")
+        return
+    match leaf:
+        case Condition():
+            wanted = InputKind.ANSWER if leaf.above is None else InputKind.COUNT
+        case Input():
+            wanted = InputKind.COUNT
+        case CountChoices():
+            wanted = InputKind.CHOICES
+        case CountActors():
+            wanted = InputKind.INTERVENTIONS
+    if fact.kind is not wanted:
+        yield Problem("/formula", f"Masukan {leaf.input} tidak dapat dipakai dengan operasi ini")
+
+
+def _grid_problems(formula: Formula) -> Iterator[Problem]:
+    """A mean needs its parts on one grid, otherwise their sum has no unit."""
+    if isinstance(formula, Mean) and len({part.rounding.decimals for part in formula.of}) > 1:
+        yield Problem("/of", "Bagian rata-rata dibulatkan ke jumlah desimal yang berbeda")
+
+
+def _bands_problems(indicator: Indicator, span: Span) -> Iterator[Problem]:
+    try:
+        edges = band_edges(indicator.bands, span.decimals)
+    except ValueError as error:
+        yield Problem("", str(error))
+        return
+    yield from band_problems(edges, span)
+    yield from direction_problems(edges, higher_is_better=indicator.direction is Direction.HIGHER)
+
+
+def _under(prefix: str, problems: Iterator[Problem]) -> Iterator[Problem]:
+    for problem in problems:
+        yield Problem(prefix + problem.pointer, problem.detail)
+
+
+def _pointer(raw: bytes, location: tuple[int | str, ...]) -> str:
+    """JSON pointer of a pydantic location, without the names of union members that pydantic puts in between."""
+    try:
+        here = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return ""
+    pointer = ""
+    for last, part in enumerate(location, start=1 - len(location)):
+        inside = part in here if isinstance(here, dict) else isinstance(here, list) and isinstance(part, int)
+        if inside:
+            here = here[part]
+        if inside or last == 0:
+            pointer += "/" + str(part).replace("~", "~0").replace("/", "~1")
+    return pointer

@@ -1,0 +1,31 @@
+"""The rulesets that ship with the platform, read, checked and compiled once."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from services.scoring.rulesets.document import Ruleset, RulesetInvalid, read_ruleset
+from services.scoring.rulesets.engine import Engine
+from services.scoring.rulesets.rules import Problem
+
+
+@cache
+def published_rulesets() -> dict[str, Engine]:
+    """Engine by ruleset id, oldest ruleset first. A document that does not pass its checks stops the process."""
+    documents = [
+        read_ruleset(resource.read_bytes())
+        for resource in files(__package__).iterdir()
+        if resource.name.endswith(".json")
+    ]
+    documents.sort(key=lambda ruleset: (ruleset.effective_from, ruleset.id))
+    return _by_id(documents)
+
+
+def _by_id(documents: list[Ruleset]) -> dict[str, Engine]:
+    engines: dict[str, Engine] = {}
+    for ruleset in documents:
+        if ruleset.id in engines:
+            raise RulesetInvalid([Problem("/id", f"Kode aturan dipakai dua kali: {ruleset.id}")])
+        engines[ruleset.id] = Engine(ruleset)
+    return engines
