@@ -69,16 +69,18 @@ class TestReuse:
 
     async def test_idle_connections_expire(self, serve, front):
         service = await serve(answering(OK))
-        client = await (await front(service.url, idle_seconds=1e-9)).connect()
+        client = await (await front(service.url, idle_seconds=0.001)).connect()
         for _ in range(2):
             await client.ask("GET", "/thing")
+            await asyncio.sleep(0.01)
         assert service.connections == 2
 
     async def test_connections_do_not_live_for_ever(self, serve, front):
         service = await serve(answering(OK))
-        client = await (await front(service.url, lifetime_seconds=1e-9)).connect()
+        client = await (await front(service.url, lifetime_seconds=0.001)).connect()
         for _ in range(2):
             await client.ask("GET", "/thing")
+            await asyncio.sleep(0.01)
         assert service.connections == 2
 
 
