@@ -9,9 +9,9 @@ and SIGA's monthly tables.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 MAX_COUNT = 2_147_483_647
 """Largest count that can be stored (32 bit). Implausible sizes below it are stored and become findings."""
@@ -21,6 +21,19 @@ Answer = Annotated[bool, Field(strict=True)] | None
 
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)] | None
 """A whole number of people, couples, families or things; null means not reported."""
+
+
+T = TypeVar("T")
+
+
+def _each_once(chosen: list[T] | None) -> list[T] | None:
+    if chosen is not None and len(chosen) != len(set(chosen)):
+        raise ValueError("each may be named once only")
+    return chosen
+
+
+Chosen = Annotated[list[T] | None, AfterValidator(_each_once)]
+"""What was chosen of a list: [] = none, null = not reported."""
 
 
 class Facts(BaseModel):
@@ -97,29 +110,35 @@ class ProfileFacts(Facts):
     pokja_trained_members: Count = Field(None, description="Members who were trained")
     plkb_companion: Answer = Field(None, description="A PKB/PLKB accompanies the village")
     local_regulation: Answer = Field(None, description="There is a local regulation (regulasi)")
-    regulations: list[Regulation] | None = Field(None, description="Who issued regulations; null = not reported")
+    regulations: Chosen[Regulation] = Field(None, description="Who issued regulations; null = not reported")
     work_plan: Answer = Field(None, description="There is a Rencana Kerja Masyarakat (RKM)")
-    funding_sources: list[FundingSource] | None = Field(None, description="Sumber dana; [] = none, null = not reported")
+    funding_sources: Chosen[FundingSource] = Field(None, description="Sumber dana; [] = none, null = not reported")
     poktan: Poktan = Field(default_factory=Poktan)
     secretariat: Answer = Field(None, description="There is a sekretariat")
     rumah_dataku: Answer = Field(None, description="There is a Rumah DataKu")
-    data_use: list[DataUse] | None = Field(None, description="Penggunaan data; [] = none, null = not reported")
+    data_use: Chosen[DataUse] = Field(None, description="Penggunaan data; [] = none, null = not reported")
     mechanisms: Mechanisms = Field(default_factory=Mechanisms)
 
 
-AGE_BANDS = (
+Band = Literal[
     "0-4", "5-9", "10-14", "15-19", "20-24", "25-29", "30-34", "35-39",
     "40-44", "45-49", "50-54", "55-59", "60-64", "65-69", "70-74", "75+",
-)  # fmt: skip
+]  # fmt: skip
+AGE_BANDS: tuple[str, ...] = get_args(Band)
 """The 16 five-year age bands of the population report."""
 
 
 class AgeBand(Facts):
     """People of one five-year age band."""
 
-    band: Annotated[str, Field(json_schema_extra={"enum": list(AGE_BANDS)}, pattern=r"^(\d{1,2}-\d{1,2}|75\+)$")]
+    band: Band
     male: Count = None
     female: Count = None
+
+
+def _each_band_once(bands: list[AgeBand] | None) -> list[AgeBand] | None:
+    _each_once([band.band for band in bands] if bands is not None else None)
+    return bands
 
 
 class PopulationFacts(Facts):
@@ -131,7 +150,9 @@ class PopulationFacts(Facts):
     families_with_under_fives: Count = Field(None, description="Keluarga yang memiliki balita")
     families_with_adolescents: Count = Field(None, description="Keluarga yang memiliki remaja")
     families_with_elderly: Count = Field(None, description="Keluarga yang memiliki lansia")
-    age_bands: list[AgeBand] | None = Field(None, max_length=16, description="Null = not reported")
+    age_bands: Annotated[list[AgeBand] | None, AfterValidator(_each_band_once)] = Field(
+        None, max_length=16, description="Null = not reported"
+    )
 
 
 class PoktanParticipants(Facts):

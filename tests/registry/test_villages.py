@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from typing import Any
 
 import httpx
@@ -13,19 +12,14 @@ import sqlalchemy as sa
 from tests.callers import STRANGER, caller
 from tests.conftest import app_of
 
-_free = itertools.count(2001)
 
-
-async def desa(registry: httpx.AsyncClient, district: str) -> str:
-    """A desa of the district that has no Kampung KB yet."""
-    regions = (
-        await registry.get("/regions", params={"parent": district, "limit": 200}, headers=caller("reader"))
-    ).json()
-    taken = (
-        await registry.get("/villages", params={"region": district, "limit": 200}, headers=caller("reader"))
-    ).json()
+async def desa(registry: httpx.AsyncClient, region: str) -> str:
+    """A desa of the region that has no Kampung KB yet."""
+    query = {"within": region, "level": "village", "limit": 200}
+    regions = (await registry.get("/regions", params=query, headers=caller("reader"))).json()
+    taken = (await registry.get("/villages", params={"region": region, "limit": 200}, headers=caller("reader"))).json()
     used = {village["region_code"] for village in taken["items"]}
-    return next(region["code"] for region in regions["items"] if region["code"] not in used)
+    return next(found["code"] for found in regions["items"] if found["code"] not in used)
 
 
 async def register(registry: httpx.AsyncClient, code: str, **fields: Any) -> dict[str, Any]:
