@@ -30,6 +30,7 @@ class RowReason(StrEnum):
     MONTH_UNKNOWN = "month_unknown"
     PERIOD_UNKNOWN = "period_unknown"
     OUTSIDE_YEAR = "outside_year"
+    FUTURE_MONTH = "future_month"
     DECIMAL = "decimal"
     NEGATIVE = "negative"
     NOT_A_NUMBER = "not_a_number"
@@ -38,6 +39,7 @@ class RowReason(StrEnum):
     CONTRADICTORY = "contradictory"
     DUPLICATE_ROW = "duplicate_row"
     NO_KAMPUNG_KB = "no_kampung_kb"
+    KAMPUNG_KB_INACTIVE = "kampung_kb_inactive"
     KIND_NOT_USED = "kind_not_used"
     NO_MONTH = "no_month"
 
@@ -51,7 +53,15 @@ class RowStatus(StrEnum):
     REJECTED = "rejected"
 
 
-SKIPPING = frozenset({RowReason.DUPLICATE_ROW, RowReason.NO_KAMPUNG_KB, RowReason.KIND_NOT_USED, RowReason.NO_MONTH})
+SKIPPING = frozenset(
+    {
+        RowReason.DUPLICATE_ROW,
+        RowReason.NO_KAMPUNG_KB,
+        RowReason.KAMPUNG_KB_INACTIVE,
+        RowReason.KIND_NOT_USED,
+        RowReason.NO_MONTH,
+    }
+)
 """Reasons for which a correct row is left out without being wrong."""
 
 

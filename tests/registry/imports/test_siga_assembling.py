@@ -1,7 +1,7 @@
 from contracts.facts import FACTS_OF, FamilyPlanningFacts, ReportKind
-from services.registry.aliases.rules import How, KnownAlias, PlaceReason, WrittenPlace, place_key
+from services.registry.aliases.rules import Gazetteer, How, KnownAlias, PlaceReason, WrittenPlace, place_key
 from services.registry.imports.reasons import RowReason, RowStatus
-from services.registry.imports.siga.assembling import Launch, facts_with, report_keys, status_of
+from services.registry.imports.siga.assembling import Launch, assemble, facts_with, report_keys, status_of
 from tests.registry.imports.made_up import (
     BKB_HEAD,
     KRS_HEAD,
@@ -9,6 +9,7 @@ from tests.registry.imports.made_up import (
     PLACE,
     RATA,
     RDK_HEAD,
+    REGIONS,
     SUKAMAJU,
     SUKAMAJU_HAS_ONE,
     TARGET_HEAD,
@@ -16,6 +17,7 @@ from tests.registry.imports.made_up import (
     csv_of,
     kkb,
     pus,
+    read,
 )
 
 MAY = "2025-05"
@@ -216,3 +218,17 @@ class TestNames:
             PlaceReason.VILLAGE_UNKNOWN,
             2,
         )
+
+
+class TestInactive:
+    def test_a_kampung_kb_that_a_person_closed_is_not_brought_back(self) -> None:
+        tables = [read(SUKAMAJU_HAS_ONE), read(pus(f"1,{PLACE},SUKAMAJU,5,1,MEI"))]
+        assembly = assemble(tables, Gazetteer.of(REGIONS), {}, "98", frozenset(), closed={SUKAMAJU})
+        assert [row.reason for row in assembly.rows] == [RowReason.KAMPUNG_KB_INACTIVE] * 2
+        assert assembly.announcements == []
+        assert assembly.said == {}
+
+    def test_an_active_one_beside_a_closed_one_counts(self) -> None:
+        tables = [read(pus(f"1,{PLACE},SUKAMAJU,5,1,MEI"))]
+        assembly = assemble(tables, Gazetteer.of(REGIONS), {}, "98", {SUKAMAJU}, closed={SUKAMAJU})
+        assert set(assembly.said) == {(POPULATION, SUKAMAJU, MAY), (FAMILY_PLANNING, SUKAMAJU, MAY)}

@@ -1,7 +1,7 @@
 import pytest
 
-from services.registry.imports.reasons import RowReason
-from services.registry.imports.siga.rows import BadCount, count_of, totals
+from services.registry.imports.reasons import Refusal, RowReason
+from services.registry.imports.siga.rows import BadCount, count_of, read_table, totals
 from tests.registry.imports.made_up import BKB_HEAD, KRS_HEAD, PLACE, csv_of, only_row, pus, read
 
 
@@ -64,6 +64,11 @@ class TestPeriods:
 
     def test_a_blank_month(self) -> None:
         assert only_row(pus(f"1,{PLACE},SUKAMAJU,5,1,")).reason is RowReason.MONTH_MISSING
+
+    def test_a_month_that_has_not_begun(self) -> None:
+        table = read_table("t", pus(f"1,{PLACE},SUKAMAJU,5,1,MEI", f"1,{PLACE},SUKAMAJU,5,1,JUNI"), 2025, "2025-05")
+        assert not isinstance(table, Refusal)
+        assert [row.reason for row in table.rows] == [None, RowReason.FUTURE_MONTH]
 
     def test_a_stated_year_must_be_the_years(self) -> None:
         head = pus().decode().strip() + ",TAHUN"

@@ -133,6 +133,7 @@ def assemble(
     known: Mapping[str, KnownAlias],
     region: str,
     registered: Collection[str],
+    closed: Collection[str] = (),
 ) -> Assembly:
     """Resolve, check and put together all rows of an import.
 
@@ -141,13 +142,15 @@ def assemble(
         gazetteer: The official regions of the import's province.
         known: Aliases remembered so far, by `place_key`.
         region: Code of the import's region (dotted); rows about other places are rejected.
-        registered: Codes of the villages below `region` that have a registered Kampung KB already.
+        registered: Codes of the villages below `region` that have a registered, active Kampung KB already.
+        closed: Codes of those whose only Kampung KB a person has made inactive: an import does not bring it back.
     """
     rows = [row for table in tables for row in table.rows]
     places = _resolve(rows, gazetteer, known)
     _put_in_place(rows, places.outcomes, region)
     _leave_unused_kinds(rows)
     _compare_repeated(rows)
+    _leave_closed(rows, set(closed).difference(registered))
     announcements = [found for table in tables for found in _announcements(table)]
     having = {found.code for found in announcements if found.kampung_kb}.union(registered)
     _leave_villages_without(rows, having)
@@ -227,6 +230,12 @@ def _launch(names: Sequence[str], row: Row, count: int) -> Launch:
         return Launch()
     (name,) = years
     return Launch(FIRST_LAUNCH_YEARS[name]) if name in FIRST_LAUNCH_YEARS else Launch(after_2019=True)
+
+
+def _leave_closed(rows: Iterable[Row], closed: Collection[str]) -> None:
+    for row in rows:
+        if row.code in closed:
+            row.refuse(RowReason.KAMPUNG_KB_INACTIVE, "Kampung KB desa/kelurahan ini dinonaktifkan; aktifkan dahulu")
 
 
 def _leave_villages_without(rows: Iterable[Row], having: Collection[str]) -> None:

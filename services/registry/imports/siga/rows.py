@@ -80,8 +80,11 @@ class ReadTable:
     rows: list[Row] = field(default_factory=list)
 
 
-def read_table(name: str, data: bytes, year: int) -> ReadTable | Refusal:
-    """Read an unpacked table for an import of `year`: a result for every row, or why there is none."""
+def read_table(name: str, data: bytes, year: int, latest: str = "9999-12") -> ReadTable | Refusal:
+    """Read an unpacked table for an import of `year`: a result for every row, or why there is none.
+
+    Rows about a month after `latest` ("YYYY-MM") are rejected: nothing can be reported about a month that has not begun.
+    """
     text = decode(data)
     if isinstance(text, Refusal):
         return text
@@ -90,7 +93,7 @@ def read_table(name: str, data: bytes, year: int) -> ReadTable | Refusal:
         return layout
     columns = tuple(column for column in layout.kind.columns if column.name in layout.positions)
     table = ReadTable(name, layout, columns)
-    reader = _RowReader(table, year)
+    reader = _RowReader(table, year, latest)
     table.rows = [reader.read(cells) for cells in cell_rows(text, layout)]
     return table
 
@@ -138,10 +141,11 @@ def _picker(positions: Sequence[int]) -> Callable[[list[str]], tuple[str, ...]]:
 class _RowReader:
     """Reads the rows of one table; knows where its columns stand."""
 
-    def __init__(self, table: ReadTable, year: int) -> None:
+    def __init__(self, table: ReadTable, year: int, latest: str) -> None:
         positions = table.layout.positions
         self._table = table
         self._year = year
+        self._latest = latest
         self._width = len(table.layout.header)
         self._names = _picker([positions[name] for name in PLACE_COLUMNS])
         self._kode = positions.get(KODE_COLUMN)
@@ -198,7 +202,8 @@ class _RowReader:
         period = self._periods.get(written)
         if period is None:
             named = dict(zip(self._period_names, written, strict=True))
-            period = self._periods[written] = period_of(self._table.layout.kind.rhythm, named, self._year)
+            period = period_of(self._table.layout.kind.rhythm, named, self._year)
+            period = self._periods[written] = _begun(period, self._latest)
         return period
 
 
@@ -229,6 +234,12 @@ def _month(cell: str, year: int) -> Period:
     if month is None:
         return Period(None, RowReason.MONTH_UNKNOWN, f'kolom BULAN berisi "{shown(cell)}": bukan nama bulan')
     return Period(f"{year}-{month:02d}")
+
+
+def _begun(period: Period, latest: str) -> Period:
+    if period.period is None or period.period <= latest:
+        return period
+    return Period(None, RowReason.FUTURE_MONTH, f"bulan {period.period} belum dimulai")
 
 
 def _span(cell: str, year: int) -> Period:
