@@ -7,7 +7,7 @@ CODE := contracts kit services gateway deploy cli tests benchmarks
 COMPILE = .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint types imports format contracts env lock clean benchmarks
+.PHONY: help up test check lint types imports drift format contracts benchmarks lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
@@ -21,7 +21,7 @@ up: $(READY) ## start everything on this machine until Ctrl-C (PostgreSQL, NATS,
 test: $(READY) ## run all tests on throw-away PostgreSQL and NATS, with branch coverage
 	@$(PY) -m pytest --cov --cov-report=term
 
-check: lint types imports ## what must hold before a commit: lint, format, types, import rules
+check: lint types imports drift ## what must hold before a commit: lint, format, types, import rules, no drift
 
 lint: $(READY) ## ruff: lint and format, nothing is changed
 	@$(PY) -m ruff check $(CODE)
@@ -32,6 +32,16 @@ types: $(READY) ## mypy, strict
 
 imports: $(READY) ## who may import whom
 	@.venv/bin/lint-imports
+
+drift: $(READY) ## committed contracts and migrations are what the code says
+	@$(PY) -m deploy.contracts --check
+	@$(PY) -m deploy.check_migrations
+
+contracts: $(READY) ## write contracts/ from the code: OpenAPI, AsyncAPI, event examples
+	@$(PY) -m deploy.contracts
+
+benchmarks: $(READY) ## measure, as ratios against a peer in the same run
+	@for script in benchmarks/[a-z]*.py; do $(PY) "$$script" || exit 1; done
 
 format: $(READY) ## ruff: format and repair what can be repaired
 	@$(PY) -m ruff format $(CODE)

@@ -45,6 +45,7 @@ class TestReachable:
         folder.chmod(0o010)
         assert reachable(folder, Account("member", 54_321, owner.st_gid))
         assert not reachable(folder, Account("owner", owner.st_uid, 54_321))
+        folder.chmod(0o700)
 
     def test_a_file_must_be_readable(self, open_folder: Path) -> None:
         file = open_folder / "file"
