@@ -30,7 +30,7 @@ class Provenance(Reference):
     of: str
     certainty: Certainty
     source: str
-    note: str | None = None
+    note: str | None
 
 
 def repeated(codes: list[str]) -> list[str]:

@@ -1,0 +1,1 @@
+"""Who takes part: government offices and the other pentahelix partners."""

@@ -1,6 +1,7 @@
 """The actor list: who takes part in interventions, by stable code, with its pentahelix kind.
 
-37 kinds of institutions of Web Kampung KB's list (instansi) and media, which that list lacks.
+37 kinds of institutions of Web Kampung KB's list (instansi) and media, which that list lacks. A code is never removed
+or given another meaning: interventions keep it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Actor(Reference):
     pentahelix_certainty: Certainty
     programme_own: bool = Field(description="An agency of the programme itself; other sectors are counted without it")
     certainty: Certainty
-    note: str | None = None
+    note: str | None
 
 
 class ActorList(Reference):

@@ -1,0 +1,1 @@
+"""What interventions are described with: Inpres 3/2022, family functions, target groups, funding sources."""

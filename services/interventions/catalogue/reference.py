@@ -1,4 +1,7 @@
-"""The lists an intervention is described with: Inpres 3/2022, family functions, target groups, funding sources."""
+"""The lists an intervention is described with: Inpres 3/2022, family functions, target groups, funding sources.
+
+A code is never removed or given another meaning: interventions keep it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from contracts.facts import FundingSource
 from services.interventions.provenance import Provenance, Reference, repeated
 
 Code = Annotated[str, Field(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=60)]
+ProgrammeCode = Annotated[str, Field(pattern=r"^[1-8]$", description="Number of the programme, 1-8")]
 KegiatanCode = Annotated[str, Field(pattern=r"^[1-8]-[0-9]{2}$", description='Programme and number, like "3-02"')]
 
 OTHER_TARGET_GROUP = "lainnya"
@@ -31,13 +35,13 @@ class Kegiatan(Reference):
     code: KegiatanCode
     name: str
     responsible: Code
-    note: str | None = None
+    note: str | None
 
 
 class Programme(Reference):
     """One of the 8 programmes with its kegiatan."""
 
-    code: Annotated[str, Field(pattern=r"^[1-8]$")]
+    code: ProgrammeCode
     name: str
     kegiatan: tuple[Kegiatan, ...]
 
@@ -190,3 +194,15 @@ def funding_source_list() -> FundingSourceList:
 def kegiatan_by_code() -> dict[str, Kegiatan]:
     """The 58 kegiatan by code."""
     return {kegiatan.code: kegiatan for programme in inpres_catalogue().programmes for kegiatan in programme.kegiatan}
+
+
+@cache
+def family_functions_by_code() -> dict[str, FamilyFunction]:
+    """The family functions by code."""
+    return {function.code: function for function in family_function_list().family_functions}
+
+
+@cache
+def target_groups_by_code() -> dict[str, TargetGroup]:
+    """The target groups by code."""
+    return {group.code: group for group in target_group_list().target_groups}

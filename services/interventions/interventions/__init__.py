@@ -1,0 +1,1 @@
+"""Interventions: what was done at a Kampung KB on one day."""

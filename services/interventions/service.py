@@ -1,0 +1,17 @@
+"""The interventions service as a process: its rooms and what it consumes."""
+
+from __future__ import annotations
+
+from kit.process import Service
+from services.interventions.actors.routes import router as actors
+from services.interventions.catalogue.routes import router as catalogue
+from services.interventions.interventions.routes import router as interventions
+from services.interventions.villages.actions import SUBSCRIPTIONS
+
+SERVICE = Service(
+    name="interventions",
+    title="Interventions",
+    description="What is done at the Kampung KB and by whom; the actor list and the catalogue of Inpres 3/2022.",
+    routers=(actors, catalogue, interventions),
+    subscriptions=SUBSCRIPTIONS,
+)
