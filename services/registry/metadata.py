@@ -1,6 +1,8 @@
 """All tables of the registry, for migrations."""
 
+import services.registry.aliases.tables
 import services.registry.findings.tables
+import services.registry.imports.tables
 import services.registry.regions.tables
 import services.registry.reports.tables
 import services.registry.villages.tables  # noqa: F401 - importing declares them

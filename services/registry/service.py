@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from kit.process import Service
+from services.registry.aliases.routes import router as aliases
 from services.registry.findings.routes import router as findings
+from services.registry.imports.routes import router as imports
+from services.registry.imports.worker import run_imports
 from services.registry.regions.routes import router as regions
 from services.registry.reports.routes import router as reports
 from services.registry.villages.routes import router as villages
@@ -11,6 +14,7 @@ from services.registry.villages.routes import router as villages
 SERVICE = Service(
     name="registry",
     title="Village registry",
-    description="Regions, Kampung KB, their dated reports, and what does not add up in them.",
-    routers=(regions, villages, reports, findings),
+    description="Regions, Kampung KB, their dated reports, imports, and what does not add up.",
+    routers=(regions, villages, reports, findings, imports, aliases),
+    workers=(run_imports,),
 )

@@ -93,6 +93,7 @@ def _counts(report: ReportKind, group: str | None, fields: dict[str, str]) -> tu
 
 FIRST_LAUNCH_YEARS: Final = {"2016": 2016, "2017": 2017, "2018": 2018, "2019": 2019}
 AFTER_2019: Final = "> 2019"
+AFTER_2019_YEAR: Final = 2019
 ANNOUNCED: Final = "JUMLAH KAMPUNG KB"
 
 _KKB = TableKind(

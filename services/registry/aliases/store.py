@@ -1,0 +1,64 @@
+"""Queries of the aliases room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from kit import problems
+from kit.access import Caller
+from kit.paging import decode_cursor
+from services.registry.aliases.rules import How, KnownAlias
+from services.registry.aliases.schemas import AliasFilters
+from services.registry.aliases.tables import PlaceAlias
+from services.registry.regions.store import subtree
+
+
+def _visible(query: Select[Any], region: str | None) -> Select[Any]:
+    condition = subtree(col(PlaceAlias.region_code), region)
+    return query if condition is None else query.where(condition)
+
+
+async def known(session: AsyncSession, source_system: str, province: str) -> dict[str, KnownAlias]:
+    """Aliases of one source in one province, by key."""
+    query = select(PlaceAlias).where(col(PlaceAlias.source_system) == source_system)
+    found = (await session.scalars(_visible(query, province))).all()
+    return {alias.key: KnownAlias(alias.region_code, How(alias.how)) for alias in found}
+
+
+async def remember(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep aliases; one that is known already stays as it is."""
+    if rows:
+        await session.execute(insert(PlaceAlias).values(list(rows)).on_conflict_do_nothing())
+
+
+async def list_page(session: AsyncSession, caller: Caller, filters: AliasFilters) -> Sequence[PlaceAlias]:
+    """One item more than a page of aliases, by the village's code and id."""
+    query = _visible(select(PlaceAlias), caller.narrow(filters.region))
+    if filters.source_system is not None:
+        query = query.where(col(PlaceAlias.source_system) == filters.source_system)
+    after = decode_cursor(filters.cursor, str, str)
+    if after is not None:
+        code, number = col(PlaceAlias.region_code), col(PlaceAlias.id)
+        query = query.where((code > after[0]) | ((code == after[0]) & (number > UUID(after[1]))))
+    query = query.order_by(col(PlaceAlias.region_code), col(PlaceAlias.id)).limit(filters.limit + 1)
+    return (await session.scalars(query)).all()
+
+
+async def find(session: AsyncSession, caller: Caller, alias: UUID) -> PlaceAlias:
+    """An alias whose village lies in the caller's region.
+
+    Raises:
+        NotFound: there is none, or it is outside the caller's region.
+    """
+    query = _visible(select(PlaceAlias).where(col(PlaceAlias.id) == alias), caller.region)
+    found: PlaceAlias | None = (await session.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise problems.NotFound(f"no alias {alias} is visible to you")
+    return found
