@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.embedded import migrate
 from deploy.embedded.databases import SERVICES
 from deploy.embedded.placement import make_folder
 from deploy.embedded.processes import Child
@@ -82,18 +83,29 @@ class Surroundings:
         return {**os.environ, **own}
 
 
-def migrations(surroundings: Surroundings, held_descriptors: Sequence[int]) -> list[Child]:
-    """One process per database; they end by themselves."""
-    return [
-        _child(surroundings, service, f"migrate-{service}", ["-m", "kit.migrate", service], held_descriptors)
-        for service in SERVICES
-    ]
+def migration(surroundings: Surroundings, held_descriptors: Sequence[int]) -> Child:
+    """The process that brings all databases to the newest version and ends by itself."""
+    return Child(
+        "migrate",
+        [sys.executable, "-m", "deploy.embedded.migrate"],
+        surroundings.settings.data_dir / "logs" / "migrate.log",
+        environment={**os.environ, **migrate.environment(surroundings.database_urls)},
+        working_directory=CHECKOUT,
+        held_descriptors=held_descriptors,
+    )
 
 
 def services(surroundings: Surroundings, held_descriptors: Sequence[int]) -> dict[str, Child]:
     """The four processes, the gateway last."""
     return {
-        service: _child(surroundings, service, service, ["-m", MODULES[service]], held_descriptors)
+        service: Child(
+            service,
+            [sys.executable, "-m", MODULES[service]],
+            surroundings.settings.data_dir / "logs" / f"{service}.log",
+            environment=surroundings.environment(service),
+            working_directory=CHECKOUT,
+            held_descriptors=held_descriptors,
+        )
         for service in SERVICES
     }
 
@@ -108,16 +120,3 @@ def answers_ready(ops_port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _child(
-    surroundings: Surroundings, service: str, name: str, arguments: Sequence[str], held_descriptors: Sequence[int]
-) -> Child:
-    return Child(
-        name,
-        [sys.executable, *arguments],
-        surroundings.settings.data_dir / "logs" / f"{name}.log",
-        environment=surroundings.environment(service),
-        working_directory=CHECKOUT,
-        held_descriptors=held_descriptors,
-    )

@@ -13,7 +13,7 @@ from deploy.embedded.ports import check_ports
 from deploy.embedded.problems import StartProblem
 from deploy.embedded.processes import Child, tail
 from deploy.embedded.servers import EmbeddedNats, EmbeddedPostgres
-from deploy.embedded.services import Surroundings, answers_ready, ensure_identity_keys, migrations, services
+from deploy.embedded.services import Surroundings, answers_ready, ensure_identity_keys, migration, services
 from deploy.embedded.settings import EmbeddedSettings
 from deploy.embedded.signals import StopRequests
 from deploy.embedded.watch import Watched, keep_running
@@ -75,18 +75,19 @@ class Supervisor:
         _say(f"{name} is ready.")
 
     def _migrate(self, surroundings: Surroundings) -> None:
-        running = migrations(surroundings, self._held)
+        child = migration(surroundings, self._held)
+        child.start()
         try:
-            for child in running:
-                child.start()
-            while any(child.running for child in running):
+            while child.running:
                 self._stop.wait(1.0)
                 self._raise_if_stopped()
-                _refuse_failed(running)
-            _refuse_failed(running)
         finally:
-            _stop_together(running, self._stop.hurried)
-        _say(f"{len(running)} databases are migrated.")
+            child.stop(SERVICE_PATIENCE_SECONDS, self._stop.hurried)
+        if child.how_it_ended() != "exit code 0":
+            raise StartProblem(
+                f"The databases could not be migrated ({child.how_it_ended()}); {child.log} ends with:\n{tail(child.log)}"
+            )
+        _say("The databases are migrated.")
 
     def _start_services(self, surroundings: Surroundings) -> None:
         children = services(surroundings, self._held)
@@ -141,14 +142,6 @@ def run(settings: EmbeddedSettings) -> None:
     """Holds the data folder and runs the platform on it until a stop is requested."""
     with locked(settings.data_dir) as lock, StopRequests() as stop:
         Supervisor(settings, stop, lock).run()
-
-
-def _refuse_failed(children: Sequence[Child]) -> None:
-    for child in children:
-        if not child.running and child.how_it_ended() != "exit code 0":
-            raise StartProblem(
-                f"{child.name} failed ({child.how_it_ended()}); {child.log} ends with:\n{tail(child.log)}"
-            )
 
 
 def _stop_together(children: Sequence[Child], hurry: Callable[[], bool]) -> None:
