@@ -52,6 +52,12 @@ class InternalProblem(Problem):
     """A defect of ours; the log has the request id."""
 
 
+class BadPath(Problem):
+    """An address that two parsers could read differently is refused before anybody reads it."""
+
+    status, slug, title = 400, "bad-path", "The address is not written plainly"
+
+
 class Unauthenticated(Problem):
     status, slug, title = 401, "unauthenticated", "Who are you? A valid key or token is needed"
 
@@ -76,8 +82,24 @@ class RegionUnknown(NotFound):
     slug, title = "region-unknown", "The code list has no region of this code"
 
 
+class ImportUnknown(NotFound):
+    slug, title = "import-unknown", "No import of this id is visible to you"
+
+
+class KeyUnknown(NotFound):
+    slug, title = "key-unknown", "No key of this id is visible to you"
+
+
+class RulesetUnknown(NotFound):
+    slug, title = "ruleset-unknown", "There is no ruleset of this id"
+
+
 class MethodNotAllowed(Problem):
     status, slug, title = 405, "method-not-allowed", "This address does not know the method"
+
+
+class RequestTimeout(Problem):
+    status, slug, title = 408, "request-timeout", "The request did not arrive in time"
 
 
 class Conflict(Problem):
@@ -233,6 +255,12 @@ def install(app: FastAPI) -> None:
     for kind in DATABASE_AWAY:
         app.add_exception_handler(kind, _on_unavailable)
     app.add_exception_handler(database_errors.DBAPIError, _on_database_error)
+    app.add_exception_handler(Exception, _on_defect)
+
+
+async def _on_defect(request: Request, _error: Exception) -> JSONResponse:
+    # it is logged with its trace by what wraps the app; the client learns nothing of our insides
+    return problem_response(InternalProblem(), request.url.path)
 
 
 async def _on_database_error(request: Request, error: Exception) -> JSONResponse:

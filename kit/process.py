@@ -23,6 +23,7 @@ from kit.observe import Observed
 from kit.ops import Health, ops_app
 from kit.relay import Relay
 from kit.settings import ServiceSettings
+from kit.tasks import stop
 
 log = logging.getLogger(__name__)
 
@@ -88,15 +89,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         # the bus closes last: what the others still acknowledge must get out
-        await _stop(app.state.tasks[1:])
-        await _stop(app.state.tasks[:1])
+        await stop(app.state.tasks[1:])
+        await stop(app.state.tasks[:1])
         await database.engine.dispose()
-
-
-async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def health_of(app: FastAPI) -> Health:
@@ -147,12 +142,12 @@ async def serve(app: ASGIApp, health: Health, settings: ServiceSettings) -> None
     """Serve the API and the operators' port until SIGTERM or SIGINT, then drain: readiness drops first."""
     api = _server(app, settings.host, settings.port, settings.drain_seconds, "on")
     ops = _server(ops_app(health), settings.ops_host, settings.ops_port, 1, "off")
-    stop = asyncio.Event()
+    told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, told.set)
     serving = [asyncio.create_task(api.serve()), asyncio.create_task(ops.serve())]
-    waiting = asyncio.create_task(stop.wait())
+    waiting = asyncio.create_task(told.wait())
     await asyncio.wait([*serving, waiting], return_when=asyncio.FIRST_COMPLETED)
     health.draining = True
     waiting.cancel()

@@ -1,0 +1,221 @@
+"""From a committed change to its effect elsewhere: outbox, relay, JetStream, inbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import nats
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+from contracts.events import Event, VillageRegistered
+from contracts.examples import example
+from deploy.embedded.throwaway import ThrowawayServers
+from kit.bus import Bus
+from kit.database import Database, own_metadata
+from kit.ids import uuid7
+from kit.inbox import Consumer, Subscription
+from kit.outbox import publish
+from kit.relay import Relay
+from kit.tasks import stop
+from tests.conftest import eventually
+
+
+class Line:
+    """One service's outbox and one consumer, each on its own database."""
+
+    def __init__(self, servers: ThrowawayServers) -> None:
+        self.servers = servers
+        self.producer_url = servers.empty_database("registry")
+        self.producer = Database(create_async_engine(self.producer_url))
+        self.consumer = Database(create_async_engine(servers.empty_database("registry")))
+        self.durable = f"tests-{uuid7().hex}"
+        self.region = "33.26.01.2001"
+        self.handled: list[UUID] = []
+        self.fails: dict[UUID, int] = {}
+
+    def event(self) -> Event:
+        return example(VillageRegistered).model_copy(update={"id": uuid7()})
+
+    async def commit(self, *events: Event) -> None:
+        async with self.producer.transaction() as session:
+            await publish(session, events)
+
+    async def handle(self, session: AsyncSession, events: Sequence[Event]) -> None:
+        for event in events:
+            if self.fails.get(event.id, 0) > 0:
+                self.fails[event.id] -= 1
+                raise ValueError("this event is poison")
+            await session.execute(sa.text("INSERT INTO effects VALUES (:id)"), {"id": event.id})
+        self.handled += [event.id for event in events]
+
+    async def effects(self) -> list[UUID]:
+        async with self.consumer.transaction() as session:
+            return list((await session.execute(sa.text("SELECT id FROM effects"))).scalars())
+
+    async def dead(self) -> list[Any]:
+        async with self.consumer.transaction() as session:
+            query = sa.text("SELECT reason, attempts, body FROM dead_letters WHERE consumer = :c")
+            return list((await session.execute(query, {"c": self.durable})).all())
+
+    async def unpublished(self) -> int:
+        async with self.producer.transaction() as session:
+            query = sa.text("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+            return int(await session.scalar(query))
+
+    @asynccontextmanager
+    async def running(self, *, relay: bool = True) -> AsyncIterator[None]:
+        bus = Bus(self.servers.nats_url, "tests")
+        what = Subscription(self.durable, "KKB_REGISTRY", "kkb.registry.>", self.handle)
+        jobs = [bus.run(), Consumer(what, bus, self.consumer).run()]
+        if relay:
+            jobs.append(Relay(self.producer_url.replace("+asyncpg", ""), bus).run())
+        tasks = [asyncio.create_task(job) for job in jobs]
+        try:
+            yield
+        finally:
+            await stop(tasks)
+
+
+@pytest.fixture
+async def line(servers: ThrowawayServers) -> AsyncIterator[Line]:
+    line = Line(servers)
+    for database in (line.producer, line.consumer):
+        async with database.engine.begin() as connection:
+            await connection.run_sync(own_metadata().create_all)
+    async with line.consumer.transaction() as session:
+        await session.execute(sa.text("CREATE TABLE effects (id uuid)"))
+    yield line
+    await line.producer.engine.dispose()
+    await line.consumer.engine.dispose()
+
+
+async def has_effects(line: Line, *events: Event) -> None:
+    wanted = {event.id for event in events}
+
+    async def all_there() -> bool:
+        return wanted <= set(await line.effects())
+
+    await eventually(all_there, 30)
+
+
+class TestPath:
+    async def test_a_committed_event_has_its_effect_once(self, line: Line) -> None:
+        events = [line.event() for _ in range(700)]
+        async with line.running():
+            await line.commit(*events)
+            await has_effects(line, *events)
+        effects = await line.effects()
+        assert len([e for e in effects if e in {event.id for event in events}]) == 700
+        assert await line.unpublished() == 0
+
+    async def test_a_rolled_back_event_is_never_published(self, line: Line) -> None:
+        lost, kept = line.event(), line.event()
+        async with AsyncSession(line.producer.engine) as session:
+            await publish(session, [lost])
+            await session.rollback()
+        async with line.running():
+            await line.commit(kept)
+            await has_effects(line, kept)
+        assert lost.id not in await line.effects()
+
+    async def test_a_slow_transaction_with_a_lower_id_is_not_skipped(self, line: Line) -> None:
+        slow, quick = line.event(), line.event()
+        async with line.running():
+            async with line.producer.transaction() as session:
+                await publish(session, [slow])
+                await line.commit(quick)
+                await has_effects(line, quick)
+            await has_effects(line, slow)
+
+    async def test_repeated_on_the_wire_means_once_in_effect(self, line: Line) -> None:
+        event = line.event()
+        async with line.running():
+            await line.commit(event)
+            await has_effects(line, event)
+            client = await nats.connect(line.servers.nats_url)
+            for copy in range(3):  # no Nats-Msg-Id: the stream takes every copy
+                await client.jetstream().publish(event.nats_subject, event.model_dump_json().encode())
+                await asyncio.sleep(0.01 * copy)
+            last = line.event()
+            await line.commit(last)
+            await has_effects(line, last)
+            await client.close()
+        assert (await line.effects()).count(event.id) == 1
+
+    async def test_written_while_nats_is_away_follows_when_it_is_back(self, line: Line) -> None:
+        first, second = line.event(), line.event()
+        async with line.running():
+            await line.commit(first)
+            await has_effects(line, first)
+            line.servers.nats.stop()
+            try:
+                await line.commit(second)
+                await asyncio.sleep(1.5)
+                assert await line.unpublished() == 1
+            finally:
+                line.servers.nats.start()
+            await has_effects(line, second)
+
+
+class TestPoison:
+    async def test_a_failing_event_neither_blocks_nor_is_lost(self, line: Line) -> None:
+        bad, good = line.event(), [line.event() for _ in range(5)]
+        line.fails[bad.id] = 2
+        async with line.running():
+            await line.commit(bad, *good)
+            await has_effects(line, *good)
+            await has_effects(line, bad)
+        effects = await line.effects()
+        assert all(effects.count(event.id) == 1 for event in [bad, *good])
+
+    async def test_what_is_no_event_becomes_a_dead_letter_with_its_reason(self, line: Line) -> None:
+        after = line.event()
+        async with line.running():
+            client = await nats.connect(line.servers.nats_url)
+            newer = b'{"type": "id.kampungkb.registry.village-registered.v9"}'
+            await client.jetstream().publish("kkb.registry.village-registered.v9.33.26.01.2001", newer)
+            await line.commit(after)
+            await has_effects(line, after)
+            await client.close()
+            dead = await eventually(line.dead)
+        reasons = [letter.reason for letter in dead if letter.body == newer]
+        assert reasons == ["unknown event type or version: 'id.kampungkb.registry.village-registered.v9'"]
+
+
+class TestLeader:
+    async def test_one_publishes_and_the_other_takes_over(self, line: Line) -> None:
+        first, second = line.event(), line.event()
+        bus = Bus(line.servers.nats_url, "tests")
+        connecting = asyncio.create_task(bus.run())
+        dsn = line.producer_url.replace("+asyncpg", "")
+        relays = [asyncio.create_task(Relay(dsn, bus).run()) for _ in range(2)]
+
+        async def drained() -> bool:
+            return await line.unpublished() == 0
+
+        await line.commit(first)
+        await eventually(drained)
+        leader = await self._leader(line)
+        async with line.producer.transaction() as session:
+            await session.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": leader})
+        await line.commit(second)
+        await eventually(drained)
+        assert await self._leader(line) != leader
+        await stop([*relays, connecting])
+
+    async def _leader(self, line: Line) -> int:
+        async def holder() -> int | None:
+            async with line.producer.transaction() as session:
+                query = (
+                    "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted "
+                    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                )
+                return await session.scalar(sa.text(query))
+
+        return int(await eventually(holder))

@@ -1,0 +1,125 @@
+"""What the kit promises of every request."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import httpx
+import jwt
+import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from deploy.embedded.throwaway import ThrowawayServers
+from kit.access import IDENTITY_HEADER, Caller, Role
+from kit.identity import mint
+from tests.callers import SIGNING_KEY, caller
+from tests.conftest import app_of
+
+WRITER = "officer"
+ADMIN = Caller(id="x", name="x", roles=frozenset({Role.ADMINISTRATOR}), region=None)
+
+
+async def count(tiny: httpx.AsyncClient, text: str) -> int:
+    async with app_of(tiny).state.database.transaction() as session:
+        return int(await session.scalar(sa.text("SELECT count(*) FROM notes WHERE text = :t"), {"t": text}))
+
+
+class TestCommit:
+    async def test_a_commit_that_fails_is_an_error_the_client_sees(self, tiny: httpx.AsyncClient) -> None:
+        body = {"text": "twice"}
+        assert (await tiny.post("/notes", json=body, headers=caller(WRITER))).status_code == 201
+        answer = await tiny.post("/notes", json=body, headers=caller(WRITER))
+        assert answer.status_code == 500
+        assert answer.json()["type"] == "urn:kampungkb:problem:internal"
+        assert await count(tiny, "twice") == 1
+
+    async def test_a_commit_that_fails_keeps_no_idempotency_key(self, tiny: httpx.AsyncClient) -> None:
+        await tiny.post("/notes", json={"text": "taken"}, headers=caller(WRITER))
+        headers = {**caller(WRITER), "Idempotency-Key": "commit-fails"}
+        assert (await tiny.post("/notes", json={"text": "taken"}, headers=headers)).status_code == 500
+        assert (await tiny.post("/notes", json={"text": "free"}, headers=headers)).status_code == 201
+
+    async def test_a_defect_rolls_back_and_tells_nothing(
+        self, tiny: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.INFO):
+            answer = await tiny.post("/notes", json={"text": "defect"}, headers=caller(WRITER))
+        assert answer.status_code == 500
+        assert "0812" not in answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert await count(tiny, "defect") == 0
+
+
+class TestIdentity:
+    @pytest.mark.parametrize(
+        "token",
+        [
+            "",
+            "nonsense",
+            mint(ADMIN, Ed25519PrivateKey.generate()),
+            mint(ADMIN, SIGNING_KEY, now=time.time() - 600),
+            jwt.encode({"sub": "x", "roles": ["administrator"]}, "", algorithm="none"),
+            jwt.encode({"iss": "kkb-gateway", "sub": "x", "iat": 1, "exp": 9e9}, "k" * 32, algorithm="HS256"),
+            jwt.encode({"iss": "else", "sub": "x", "iat": 1, "exp": 9e9}, SIGNING_KEY, algorithm="EdDSA"),
+            jwt.encode({"iss": "kkb-gateway", "sub": "x", "iat": 1}, SIGNING_KEY, algorithm="EdDSA"),
+        ],
+        ids=["none", "garbage", "another key", "expired", "unsigned", "symmetric", "another issuer", "without expiry"],
+    )
+    async def test_only_the_gateways_tokens_count(self, tiny: httpx.AsyncClient, token: str) -> None:
+        answer = await tiny.post("/notes", json={"text": "a"}, headers={IDENTITY_HEADER: token})
+        assert answer.status_code == 401
+
+    async def test_a_remembered_token_expires(self, tiny: httpx.AsyncClient) -> None:
+        token = mint(ADMIN, SIGNING_KEY, now=time.time() - 58)
+        headers = {IDENTITY_HEADER: token}
+        assert (await tiny.post("/notes", json={"text": "soon"}, headers=headers)).status_code == 201
+        deadline = time.monotonic() + 10
+        while (await tiny.post("/notes", json={}, headers=headers)).status_code != 401:
+            assert time.monotonic() < deadline
+
+
+class TestTracing:
+    async def test_a_good_request_id_comes_back(self, tiny: httpx.AsyncClient) -> None:
+        answer = await tiny.get("/nothing", headers={"X-Request-Id": "abc.DEF_123-45"})
+        assert answer.headers["X-Request-Id"] == "abc.DEF_123-45"
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+
+    @pytest.mark.parametrize("given", ["short", "x" * 65, "with space", "semi;colon!"])
+    async def test_a_bad_request_id_is_replaced(self, tiny: httpx.AsyncClient, given: str) -> None:
+        answer = await tiny.get("/nothing", headers={"X-Request-Id": given})
+        assert answer.headers["X-Request-Id"] != given
+
+    async def test_wrong_method(self, tiny: httpx.AsyncClient) -> None:
+        answer = await tiny.get("/notes")
+        assert answer.status_code == 405
+        assert answer.headers["Allow"] == "POST"
+        assert answer.json()["type"] == "urn:kampungkb:problem:method-not-allowed"
+
+    @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b'"x"'])
+    async def test_a_broken_body_is_a_problem(self, tiny: httpx.AsyncClient, body: bytes) -> None:
+        headers = {**caller(WRITER), "Content-Type": "application/json"}
+        answer = await tiny.post("/notes", content=body, headers=headers)
+        assert answer.status_code == 422
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+class TestDatabaseAway:
+    async def test_503_with_retry_after_and_well_again_without_a_restart_of_ours(
+        self, tiny: httpx.AsyncClient, servers: ThrowawayServers
+    ) -> None:
+        body = {"text": "before"}
+        assert (await tiny.post("/notes", json=body, headers=caller(WRITER))).status_code == 201
+        servers.postgres.stop()
+        try:
+            away = await tiny.post("/notes", json={"text": "away"}, headers=caller(WRITER))
+        finally:
+            servers.postgres.start()
+        assert away.status_code == 503
+        assert int(away.headers["Retry-After"]) > 0
+        assert away.json()["type"] == "urn:kampungkb:problem:unavailable"
+        deadline = time.monotonic() + 20
+        while (await tiny.post("/notes", json={"text": "after"}, headers=caller(WRITER))).status_code != 201:
+            assert time.monotonic() < deadline
