@@ -16,6 +16,7 @@ from deploy.embedded.servers import EmbeddedNats, EmbeddedPostgres
 from deploy.embedded.services import Surroundings, answers_ready, ensure_identity_keys, migration, services
 from deploy.embedded.settings import EmbeddedSettings
 from deploy.embedded.signals import StopRequests
+from deploy.embedded.summary import summary
 from deploy.embedded.watch import Watched, keep_running
 
 READY_SECONDS = 180.0
@@ -33,6 +34,7 @@ class Supervisor:
     def __init__(self, settings: EmbeddedSettings, stop: StopRequests, lock: int) -> None:
         self._settings = settings
         self._stop = stop
+        self._began = time.monotonic()
         self._held = (lock,)
         self._watched: list[Watched] = []
         self._stops: list[Callable[[], None]] = []  # in starting order
@@ -47,7 +49,8 @@ class Supervisor:
             surroundings = self._start_servers()
             self._migrate(surroundings)
             self._start_services(surroundings)
-            self._print_summary(surroundings)
+            _say(f"Ready after {time.monotonic() - self._began:.1f} s; Ctrl-C stops everything.")
+            _say(summary(surroundings.gateway_url, surroundings.admin_key_file))
             keep_running(self._watched, self._stop)
         except _Stopped:
             pass
@@ -119,11 +122,6 @@ class Supervisor:
                     f"Not ready within {READY_SECONDS:.0f} seconds: {', '.join(waiting)}; see {self._settings.data_dir / 'logs'}."
                 )
             self._stop.wait(0.1)
-
-    def _print_summary(self, surroundings: Surroundings) -> None:
-        _say(
-            f"Gateway: {surroundings.gateway_url}\nAdministrator's key: {surroundings.admin_key_file}\nDocumentation: {surroundings.gateway_url}/docs"
-        )
 
     def _stop_all(self) -> None:
         if self._stops:
