@@ -11,13 +11,12 @@ from typing import Protocol
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.proxy.failures import ClientGone, UpstreamFailure
+from gateway.proxy.forwarding import Call, Forwarder
 from gateway.proxy.headers import IDENTITY, for_service, request_id, trace
-from gateway.proxy.relay import Call, Relay
-from gateway.proxy.routing import BadPath, Operation, RoutingTable
-from kit.problems import InternalProblem, Problem, problem_response
-
-OWN = "gateway"
-"""Name of the gateway among the services: its own operations are answered in this process."""
+from gateway.proxy.routing import Operation, RoutingTable
+from gateway.service import SERVICE
+from kit import logs, metrics
+from kit.problems import BadPath, InternalProblem, Problem, Unavailable, is_database_away, problem_response
 
 _QUERY = re.compile(rb"[!-~]*")
 _UNREAD_BODY_IGNORED = 64 * 1024
@@ -45,17 +44,16 @@ class Door:
         self,
         *,
         table: RoutingTable,
-        relay: Relay,
+        forwarder: Forwarder,
         own: ASGIApp,
         admit: Admission,
         observe: Callable[[Call, float], None],
     ) -> None:
         self._table = table
-        self._relay = relay
+        self._forwarder = forwarder
         self._own = own
         self._admit = admit
         self._observe = observe
-        self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection event of the server."""
@@ -70,7 +68,9 @@ class Door:
         loop = asyncio.get_running_loop()
         started = loop.time()
         call = _call(scope)
-        self.in_flight += 1
+        logs.request_id.set(call.request_id.decode())
+        logs.traceparent.set(call.trace[0][1].decode())
+        metrics.IN_FLIGHT.inc()
         try:
             await self._carry_out(call, scope, receive, send)
         except ClientGone:
@@ -80,13 +80,10 @@ class Door:
             await _refuse(call, failure.as_problem(call.operation.service), scope, receive, send)
         except Problem as problem:
             await _refuse(call, problem, scope, receive, send)
-        except Exception:
-            log.exception("request %s failed", call.request_id.decode())
-            if call.status:
-                raise
-            await _refuse(call, InternalProblem(), scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - the last line of defence, logged with its trace
+            await _refuse_defect(call, error, scope, receive, send)
         finally:
-            self.in_flight -= 1
+            metrics.IN_FLIGHT.dec()
             self._observe(call, loop.time() - started)
 
     async def _carry_out(self, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,10 +93,10 @@ class Door:
         call.operation = operation
         if operation.scopes:
             await self._admit(call, operation)
-        if operation.service == OWN:
+        if operation.service == SERVICE.name:
             await self._answer_here(call, scope, receive, send)
         else:
-            await self._relay.hand_on(call, receive, send)
+            await self._forwarder.hand_on(call, receive, send)
 
     async def _answer_here(self, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
         """An operation of the gateway's own: its application sees what a service would see."""
@@ -109,7 +106,7 @@ class Door:
         if call.identity is not None:
             headers.append((IDENTITY, call.identity))
         inner = {**scope, "headers": headers, "method": call.operation.method}
-        await self._own(inner, await self._relay.whole_body(call, receive), _marked(call, send))
+        await self._own(inner, await self._forwarder.whole_body(call, receive), _marked(call, send))
 
 
 def _call(scope: Scope) -> Call:
@@ -141,6 +138,14 @@ def _marked(call: Call, send: Send) -> Send:
         await send(message)
 
     return marked
+
+
+async def _refuse_defect(call: Call, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+    away = is_database_away(error)
+    log.log(logging.WARNING if away else logging.ERROR, "request failed", exc_info=error)
+    if not call.status:
+        problem = Unavailable("the database does not answer") if away else InternalProblem()
+        await _refuse(call, problem, scope, receive, send)
 
 
 async def _refuse(call: Call, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:

@@ -37,7 +37,9 @@ class PoolLimits(BaseModel):
     wait_seconds: float = Field(5.0, gt=0, description="Longest wait for a connection")
     connect_seconds: float = Field(2.0, gt=0)
     first_byte_seconds: float = Field(30.0, gt=0, description="From the end of the request to the answer's head")
-    idle_seconds: float = Field(4.0, gt=0, description="Below the services' keep-alive time: they rarely close first")
+    idle_seconds: float = Field(
+        60.0, gt=0, description="Below the services' 75 s of keep-alive: they rarely close first"
+    )
     lifetime_seconds: float = Field(300.0, gt=0, description="Then a connection is replaced: new replicas get a share")
 
 
@@ -325,7 +327,8 @@ class Pool:
         """Connections open now, idle ones included."""
         self._address = (parts.hostname, parts.port or 80)
         self._slots = asyncio.Semaphore(limits.connections)
-        self._waiting = 0
+        self.waiting = 0
+        """Requests waiting for a slot."""
         self._idle: list[Connection] = []
 
     @property
@@ -367,20 +370,29 @@ class Pool:
         while self._idle:
             self._idle.pop().transport.close()
 
+    async def check(self) -> str | None:
+        """None when the service accepts connections, else what is wrong. Asks nothing: no line in its log, no count."""
+        try:
+            connection = await self._connect()
+        except Unreachable as failure:
+            return failure.detail
+        connection.transport.abort()
+        return None
+
     async def _slot(self) -> None:
         if not self._slots.locked():
             await self._slots.acquire()
             return
-        if self._waiting >= self.limits.waiting:
+        if self.waiting >= self.limits.waiting:
             raise Busy
-        self._waiting += 1
+        self.waiting += 1
         try:
             async with asyncio.timeout(self.limits.wait_seconds):
                 await self._slots.acquire()
         except TimeoutError:
             raise Busy from None
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     def _idle_one(self, *, discard: bool) -> Connection | None:
         """The most recently used idle connection that is still good; old ones, or all with `discard`, are closed."""

@@ -52,9 +52,5 @@ class TookTooLong(UpstreamFailure):
     kind, problem, detail = "total", UpstreamTimeout, "the exchange as a whole took too long"
 
 
-class ClientTooSlow(Problem):
-    status, slug, title = 408, "request-timeout", "The request did not arrive in time"
-
-
 class ClientGone(Exception):
     """The client hung up; there is nobody to answer."""

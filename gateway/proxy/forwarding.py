@@ -10,21 +10,21 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Message, Receive, Send
 
 from gateway.proxy.connections import Exchange, Pool
-from gateway.proxy.failures import ClientGone, ClientTooSlow, TookTooLong, UpstreamFailure
+from gateway.proxy.failures import ClientGone, TookTooLong, UpstreamFailure
 from gateway.proxy.headers import IDENTITY, Headers, first, for_client, for_service
 from gateway.proxy.routing import Operation
-from kit.problems import Problem, TooLarge
+from kit.problems import Problem, RequestTimeout, TooLarge
 
 WATCH_AFTER_SECONDS = 0.05
 """When to begin watching whether the client hangs up. Most answers are there before, and a watcher is a task,
-which would cost them more than everything else the relay does."""
+which would cost them more than everything else the forwarder does."""
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _WITHOUT_BODY = frozenset({204, 304})
 _IDEMPOTENT = _SAFE | {"PUT", "DELETE"}
 
 
-class RelayLimits(BaseModel):
+class ForwardLimits(BaseModel):
     """What one request may cost."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -86,10 +86,10 @@ class _Body:
         return b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data
 
 
-class Relay:
+class Forwarder:
     """Hands calls to services, one pool of connections each."""
 
-    def __init__(self, pools: Mapping[str, Pool], limits: RelayLimits) -> None:
+    def __init__(self, pools: Mapping[str, Pool], limits: ForwardLimits) -> None:
         self.pools = pools
         self.limits = limits
 
@@ -97,7 +97,7 @@ class Relay:
         """Carry one call to its service and the answer back.
 
         Raises:
-            TooLarge, ClientTooSlow: the client's fault, nothing was answered yet.
+            TooLarge, RequestTimeout: the client's fault, nothing was answered yet.
             UpstreamFailure: the service's fault, nothing was answered yet.
             ClientGone: there is nobody to answer.
         """
@@ -111,7 +111,7 @@ class Relay:
                 if not await self._attempt(call, body, pool, receive, send, fresh=False):
                     await self._attempt(call, body, pool, receive, send, fresh=True)
         except TimeoutError:
-            _end(call, ClientTooSlow() if body.more else TookTooLong())
+            _end(call, RequestTimeout() if body.more else TookTooLong())
         except (UpstreamFailure, TooLarge) as error:
             _end(call, error)
 
@@ -119,7 +119,7 @@ class Relay:
         """Read the whole body within the limit, and return a receive that has it (for operations answered here).
 
         Raises:
-            TooLarge, ClientTooSlow, ClientGone: see there.
+            TooLarge, ClientGone: see there.
         """
         self._check_announced(call)
         parts: list[bytes] = []
@@ -134,7 +134,7 @@ class Relay:
                     if sum(map(len, parts)) > self.limits.body_bytes:
                         raise _too_large(self.limits)
         except TimeoutError:
-            raise ClientTooSlow from None
+            raise RequestTimeout from None
         return _replaying(b"".join(parts), receive)
 
     def _check_announced(self, call: Call) -> None:
@@ -192,7 +192,7 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
 class _Listener:
     """The client's side of an exchange: the rest of its body, and whether it hangs up."""
 
-    def __init__(self, call: Call, receive: Receive, exchange: Exchange, body: _Body, limits: RelayLimits) -> None:
+    def __init__(self, call: Call, receive: Receive, exchange: Exchange, body: _Body, limits: ForwardLimits) -> None:
         self._call = call
         self._receive = receive
         self._exchange = exchange
@@ -315,5 +315,5 @@ def _may_repeat(method: str, body: _Body) -> bool:
     return method in _SAFE or (method in _IDEMPOTENT and not body.start)
 
 
-def _too_large(limits: RelayLimits) -> TooLarge:
+def _too_large(limits: ForwardLimits) -> TooLarge:
     return TooLarge(f"the largest request body is {limits.body_bytes} bytes", limit=limits.body_bytes)

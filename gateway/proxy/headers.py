@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterable
 
 from kit.access import IDENTITY_HEADER
+from kit.observe import request_id_of, traceparent_of
 
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case, as ASGI has them."""
 
 IDENTITY = IDENTITY_HEADER.encode()
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-_TRACE_IDS = rb"(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
-_TRACEPARENT = re.compile(b"00-" + _TRACE_IDS + rb"|(?!00|ff)[0-9a-f]{2}-" + _TRACE_IDS + rb"(?:-[!-~]*)?")
-"""W3C Trace Context, 2.2: version ff is invalid, all-zero ids are invalid, only later versions may carry more."""
-
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -52,8 +46,8 @@ _OURS = frozenset(
 """Request headers that only the gateway sets, or that end here."""
 
 _REQUEST_DROPPED = _HOP_BY_HOP | _OURS
-_ANSWER_DROPPED = _HOP_BY_HOP | {b"server", b"date", b"x-request-id", IDENTITY}
-"""The door writes its own Date and request id; what a service runs on is nobody's business."""
+_ANSWER_DROPPED = _HOP_BY_HOP | {b"server", b"x-request-id", IDENTITY}
+"""The door writes the request id itself; what a service runs on is nobody's business."""
 
 
 def first(headers: Headers, name: bytes) -> bytes | None:
@@ -66,20 +60,21 @@ def first(headers: Headers, name: bytes) -> bytes | None:
 
 def request_id(headers: Headers) -> bytes:
     """The client's X-Request-Id where it is 8-64 of [A-Za-z0-9._-], else a new one."""
-    given = first(headers, b"x-request-id")
-    if given is not None and _REQUEST_ID.fullmatch(given):
-        return given
-    return os.urandom(16).hex().encode()
+    return request_id_of(_text(first(headers, b"x-request-id"))).encode()
 
 
 def trace(headers: Headers) -> Headers:
-    """The client's trace context where it is well formed, else a new one (tracestate is dropped with a bad parent)."""
+    """The client's trace context where it is well-formed, else a new one (tracestate is dropped with a bad parent)."""
     given = [value for key, value in headers if key == b"traceparent"]
-    if len(given) == 1 and _TRACEPARENT.fullmatch(given[0]):
-        states = [(key, value) for key, value in headers if key == b"tracestate"]
-        return [(b"traceparent", given[0]), *states]
-    made = os.urandom(24).hex()
-    return [(b"traceparent", f"00-{made[:32]}-{made[32:]}-01".encode())]
+    only = given[0] if len(given) == 1 else None
+    parent = traceparent_of(_text(only)).encode()
+    if parent != only:
+        return [(b"traceparent", parent)]
+    return [(b"traceparent", parent), *((key, value) for key, value in headers if key == b"tracestate")]
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
 
 
 def for_service(headers: Headers) -> Headers:

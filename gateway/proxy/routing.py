@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from kit.access import Scope
-from kit.problems import MethodNotAllowed, NotFound, Problem
+from kit.problems import BadPath, MethodNotAllowed, NotFound
 
 METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH"})
 """Methods an OpenAPI path item can declare and the gateway hands on (TRACE would reflect credentials)."""
@@ -21,12 +21,6 @@ _FORBIDDEN_DECODED = re.compile(r"[/\\\x00-\x1f\x7f\ufffd]")
 """What an encoding must not hide: separators, control characters and bytes that are not UTF-8."""
 
 _VARIABLE = re.compile(r"\{[^{}]+\}")
-
-
-class BadPath(Problem):
-    """A path that two parsers could read differently is refused before anybody reads it."""
-
-    status, slug, title = 400, "bad-path", "The address is not written plainly"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from uvicorn.server import ServerState
 
 from gateway.door import Door
 from gateway.proxy.connections import Pool, PoolLimits
-from gateway.proxy.relay import Call, Relay, RelayLimits
+from gateway.proxy.forwarding import Call, Forwarder, ForwardLimits
 from tests.gateway.proxy.scene import Front, Letting, Reader, Service, Writer, no_application, table_for
 
 
@@ -41,7 +41,7 @@ async def front() -> AsyncIterator[Callable[..., Awaitable[Front]]]:
         calls: list[Call] = []
         door = Door(
             table=table_for("thing"),
-            relay=Relay(pools, RelayLimits(body_bytes=body_bytes, total_seconds=total_seconds)),
+            forwarder=Forwarder(pools, ForwardLimits(body_bytes=body_bytes, total_seconds=total_seconds)),
             own=no_application,
             admit=Letting(),
             observe=lambda call, _seconds: calls.append(call),
@@ -49,7 +49,6 @@ async def front() -> AsyncIterator[Callable[..., Awaitable[Front]]]:
         config = uvicorn.Config(door, http="httptools", lifespan="off", log_config=None, proxy_headers=False)
         config.load()
         state = ServerState()
-        state.default_headers = [(b"date", b"now")]
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
             lambda: HttpToolsProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0

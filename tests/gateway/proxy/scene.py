@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gateway.door import Door
 from gateway.proxy.connections import Pool
-from gateway.proxy.relay import Call
+from gateway.proxy.forwarding import Call
 from gateway.proxy.routing import Operation, RoutingTable
 from kit.access import Scope
 

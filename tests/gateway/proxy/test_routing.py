@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from gateway.proxy.routing import BadPath, RoutingTable
+from gateway.proxy.routing import RoutingTable
 from kit.access import Scope
-from kit.problems import MethodNotAllowed, NotFound
+from kit.problems import BadPath, MethodNotAllowed, NotFound
 from tests.gateway.proxy.scene import OK, answering
 
 

@@ -1,0 +1,113 @@
+"""The gateway put together: its own operations, the door before them and before the services, its health."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from gateway import metrics
+from gateway.admission import KeyAdmission
+from gateway.contract import merged_document, own_document
+from gateway.docs import page
+from gateway.docs.merge import Document
+from gateway.door import Door
+from gateway.keys.bootstrap import Bootstrap
+from gateway.keys.keyring import Keyring
+from gateway.observing import observe
+from gateway.proxy.connections import Pool
+from gateway.proxy.forwarding import Forwarder
+from gateway.proxy.routing import Operation, RoutingTable
+from gateway.service import SERVICE
+from gateway.settings import GatewaySettings
+from kit import identity
+from kit.database import Database
+from kit.metrics import watch_pool
+from kit.ops import Health
+from kit.process import contract_application
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """What a process serves."""
+
+    door: Door
+    health: Health
+    own: FastAPI
+    pools: Mapping[str, Pool]
+
+
+def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gateway:
+    """The gateway for these settings, before the services with these contracts (by service)."""
+    own = contract_application(SERVICE, lifespan=_lifespan)
+    own.include_router(page.router)
+    pools = {service: Pool(url, settings.pool_limits) for service, url in settings.urls.items()}
+    database = Database.of(settings, "kkb-gateway")
+    signing_key = identity.load_private_key(settings.identity_private_key_file)
+    own.state.settings = settings
+    own.state.pools = pools
+    own.state.database = database
+    own.state.keyring = Keyring(database, signing_key, settings.key_cache_seconds)
+    own.state.bootstrap = Bootstrap(database, settings.admin_key_file)
+    own.state.verify_identity = identity.verifier(signing_key.public_key())
+    whole = merged_document(**documents, own=own_document())
+    own.state.contract = page.Static(json.dumps(whole, ensure_ascii=False).encode(), "application/json")
+    watch_pool(database.engine)
+    metrics.watch_pools(pools)
+    door = Door(
+        table=_table(documents),
+        forwarder=Forwarder(pools, settings.forward_limits),
+        own=own,
+        admit=KeyAdmission(own.state.keyring),
+        observe=observe,
+    )
+    return Gateway(door, _health_of(own), own, pools)
+
+
+def _table(documents: Mapping[str, Document]) -> RoutingTable:
+    table = RoutingTable()
+    for service, document in {**documents, SERVICE.name: own_document()}.items():
+        table.add_document(service, document)
+    for template in page.PAGES:
+        table.add(Operation(SERVICE.name, "GET", template, template, ()))
+    return table
+
+
+@asynccontextmanager
+async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
+    keyring: Keyring = own.state.keyring
+    dsn = str(own.state.settings.database_url).replace("+asyncpg", "", 1)
+    own.state.tasks = [asyncio.create_task(keyring.listen(dsn)), asyncio.create_task(keyring.note_use())]
+    first = asyncio.create_task(own.state.bootstrap.run())
+    try:
+        yield
+    finally:
+        for task in (first, *own.state.tasks):
+            task.cancel()
+        await asyncio.gather(first, *own.state.tasks, return_exceptions=True)
+        for pool in own.state.pools.values():
+            pool.close()
+        await keyring.write_use()
+        await own.state.database.engine.dispose()
+
+
+def _health_of(own: FastAPI) -> Health:
+    async def alive() -> str | None:
+        ended = [task for task in getattr(own.state, "tasks", []) if task.done()]
+        return f"{len(ended)} background tasks have ended" if ended else None
+
+    async def database() -> str | None:
+        await own.state.database.ping()
+        return None
+
+    async def administrator() -> str | None:
+        missing: str | None = own.state.bootstrap.missing
+        return missing
+
+    # Services are shown only: one that is away must not take the door to the others down with it.
+    services = {service: pool.check for service, pool in own.state.pools.items()}
+    return Health(alive=alive, ready={"database": database, "administrator": administrator}, noted=services)

@@ -1,0 +1,80 @@
+"""The platform's contract, merged from the committed contracts of its services."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import contracts
+from gateway.docs.merge import Document, merge
+from gateway.service import SERVICE
+from kit.openapi import contract
+from kit.process import contract_application
+
+SERVICES = ("registry", "interventions", "scoring")
+"""Services behind the gateway, in the order in which the documentation shows them."""
+
+FOLDER = Path(str(contracts.__file__)).parent / "openapi"
+
+_INFO = {
+    "title": "API Kampung Keluarga Berkualitas",
+    "version": "1.0.0",
+    "description": (
+        "Satu pintu untuk data Kampung KB: profil, kependudukan dan program Bangga Kencana tiap desa/kelurahan, "
+        "intervensi perangkat daerah dan mitra, serta klasifikasi (dasar, berkembang, mandiri, berkelanjutan) "
+        "beserta alasannya.\n\n"
+        "**Kunci.** Setiap permintaan memerlukan kunci API, dikirim sebagai `Authorization: Bearer kkb_...` atau "
+        "`X-API-Key: kkb_...`. Kunci diberikan oleh administrator; kunci menentukan peran dan wilayah Anda.\n\n"
+        "**Wilayah** memakai kode Kemendagri (`33.26.01.2001` atau `3326012001`), bukan kode BPS.\n\n"
+        '**Jawaban tiga nilai.** `null` berarti belum dilaporkan; tidak pernah berarti "tidak" atau nol.\n\n'
+        "**Menulis.** Kirim `Idempotency-Key` pada POST agar permintaan dapat diulang dengan aman, dan `If-Match` "
+        "dengan ETag yang Anda baca saat mengubah. **Kesalahan** dijawab sebagai `application/problem+json` "
+        "(RFC 9457); jawaban 429 dan 503 menyebut `Retry-After`.\n\n"
+        "Data simulasi selalu ditandai `simulated: true`."
+    ),
+}
+
+_SCHEMES = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Kunci API: `Authorization: Bearer kkb_...`",
+    },
+    "key_header": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "Kunci API yang sama, bagi sistem yang tidak dapat mengirim `Authorization`",
+    },
+}
+
+
+class ContractMissing(RuntimeError):
+    """A committed contract is not there; the gateway cannot know what it may let through."""
+
+
+def committed(folder: Path = FOLDER) -> dict[str, Document]:
+    """The services' contracts by service.
+
+    Raises:
+        ContractMissing: `make contracts` has not been run.
+    """
+    documents: dict[str, Document] = {}
+    for service in SERVICES:
+        file = folder / f"{service}.json"
+        if not file.exists():
+            raise ContractMissing(f"contracts/openapi/{service}.json is missing: run `make contracts`")
+        documents[service] = json.loads(file.read_text(encoding="utf-8"))
+    return documents
+
+
+def own_document() -> dict[str, Any]:
+    """The contract of the gateway's own operations."""
+    return contract(contract_application(SERVICE))
+
+
+def merged_document(registry: Document, interventions: Document, scoring: Document, own: Document) -> dict[str, Any]:
+    """The contract of the whole platform as clients see it."""
+    documents = {**dict(zip(SERVICES, (registry, interventions, scoring), strict=True)), SERVICE.name: own}
+    return merge(documents, _INFO, _SCHEMES)

@@ -1,0 +1,128 @@
+"""The documentation page: Swagger UI's files out of a wheel, served by ourselves, so it works without the internet."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from functools import cache
+from importlib import resources
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from kit.problems import NotFound
+
+PAGE = "/docs"
+FILE = PAGE + "/{file}"
+PAGES = ("/", PAGE, FILE)
+"""Addresses of the pages; the door must know them, and they are in no contract."""
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Nothing from elsewhere and nothing inline; Swagger UI sets styles through the DOM only, which this allows."""
+
+_HTML = """<!doctype html>
+<html lang="id">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Dokumentasi API Kampung Keluarga Berkualitas</title>
+<link rel="icon" type="image/png" href="/docs/favicon-32x32.png">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<noscript>Halaman ini memerlukan JavaScript. Kontraknya tersedia di <a href="/api/v1/openapi.json">openapi.json</a>.
+</noscript>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"""
+
+_START = """"use strict";
+SwaggerUIBundle({
+  url: "/api/v1/openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  filter: true,
+  docExpansion: "none",
+  displayRequestDuration: true,
+  // A key must not outlive the page on a shared office computer.
+  persistAuthorization: false,
+  // The default sends the contract to a validator on the internet.
+  validatorUrl: null,
+});
+"""
+
+_FROM_THE_WHEEL = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon-32x32.png": "image/png",
+}
+
+
+class Static:
+    """A file that does not change while the process runs: compressed once, answered with 304 where it is known."""
+
+    def __init__(self, content: bytes, media_type: str) -> None:
+        self._content = content
+        self._compressed = gzip.compress(content, mtime=0)
+        self._media_type = media_type
+        self._etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+    def answer(self, request: Request) -> Response:
+        """The file as this client can take it."""
+        headers = {
+            "ETag": self._etag,
+            "Cache-Control": "no-cache",
+            "Vary": "Accept-Encoding",
+            "Content-Security-Policy": _POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        }
+        if self._etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        content = self._content
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            content = self._compressed
+            headers["Content-Encoding"] = "gzip"
+        return Response(content, headers=headers, media_type=self._media_type)
+
+
+@cache
+def _files() -> dict[str, Static]:
+    wheel = resources.files("fastapi_swagger.resources")
+    files = {name: Static((wheel / name).read_bytes(), media) for name, media in _FROM_THE_WHEEL.items()}
+    return {
+        **files,
+        "": Static(_HTML.encode(), "text/html"),
+        "start.js": Static(_START.encode(), "text/javascript"),
+    }
+
+
+router = APIRouter(include_in_schema=False)
+"""Pages for people; not part of the API and open to everybody, like the contract they show."""
+
+
+@router.get("/")
+async def go_to_documentation() -> Response:
+    """Who opens the gateway in a browser wants to read about it."""
+    return RedirectResponse(PAGE, 307)
+
+
+@router.get(PAGE)
+async def documentation_page(request: Request) -> Response:
+    """The page."""
+    return _files()[""].answer(request)
+
+
+@router.get(FILE)
+async def documentation_file(file: str, request: Request) -> Response:
+    """What the page is made of."""
+    known = _files().get(file)
+    if known is None or not file:
+        raise NotFound("the documentation has no such file")
+    return known.answer(request)

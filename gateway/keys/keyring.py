@@ -1,0 +1,184 @@
+"""The keys the door knows right now: from the key a client presents to the identity a service trusts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gateway.keys import rules, store
+from gateway.keys.schemas import KeyStatus, status_of
+from gateway.keys.tables import ApiKey
+from kit import clock
+from kit.access import Caller, Role
+from kit.database import Database
+from kit.identity import LIFETIME_SECONDS, mint
+from kit.problems import Unauthenticated, is_database_away
+
+log = logging.getLogger(__name__)
+
+_DEAF_CACHE_SECONDS = 2.0
+"""How long a key is remembered while nobody could tell us that it was revoked."""
+_PING_SECONDS = 5.0
+_RECONNECT_SECONDS = 1.0
+_NOTE_USE_SECONDS = 60.0
+_IDENTITY_REUSED_SECONDS = LIFETIME_SECONDS / 2
+"""A minted identity is used for half its life: what leaves here is good for at least the other half."""
+
+_REFUSALS = {KeyStatus.EXPIRED: "the key has expired", KeyStatus.REVOKED: "the key has been revoked"}
+
+
+@dataclass(slots=True)
+class Known:
+    """A key as it was when it was loaded."""
+
+    key: ApiKey
+    caller: Caller
+    loaded_at: float
+    """Monotonic time."""
+    identity: bytes = b""
+    identity_until: float = 0.0
+    """Unix time."""
+
+
+class Keyring:
+    """Checks keys, remembers them for a short while, and signs identities."""
+
+    def __init__(self, database: Database, signing_key: Ed25519PrivateKey, cache_seconds: float) -> None:
+        self._database = database
+        self._signing_key = signing_key
+        self._cache_seconds = cache_seconds
+        self._known: dict[UUID, Known] = {}
+        self._loading: dict[UUID, asyncio.Task[Known]] = {}
+        self._forgotten = 0
+        """Counts what was forgotten, so that a key loaded meanwhile is not remembered."""
+        self._listening = False
+        self._used: set[UUID] = set()
+
+    async def check(self, text: str) -> Known:
+        """The key that a client presents.
+
+        Raises:
+            Unauthenticated: it is no key, not known, expired or revoked.
+        """
+        presented = rules.parse(text)
+        if presented is None:
+            raise Unauthenticated("this is not a key")
+        known = self._remembered(presented.id) or await self._load_once(presented.id)
+        if not rules.fits(presented.secret, known.key.secret_hash):
+            raise Unauthenticated("the key is not known")
+        status = status_of(known.key, clock.now())
+        if status is not KeyStatus.ACTIVE:
+            raise Unauthenticated(_REFUSALS[status])
+        self._used.add(presented.id)
+        return known
+
+    def identity(self, known: Known) -> bytes:
+        """The signed identity of a key's caller, ready for the header."""
+        now = time.time()
+        if now >= known.identity_until:
+            known.identity = mint(known.caller, self._signing_key, now).encode()
+            known.identity_until = now + _IDENTITY_REUSED_SECONDS
+        return known.identity
+
+    def forget(self, key_id: UUID) -> None:
+        """Ask the database again before this key opens the door."""
+        self._forgotten += 1
+        self._known.pop(key_id, None)
+
+    def forget_all(self) -> None:
+        """Ask the database again for every key."""
+        self._forgotten += 1
+        self._known.clear()
+
+    def forget_after_commit(self, session: AsyncSession, key_id: UUID) -> None:
+        """Forget a key as soon as the session's change of it is committed, before the response is sent."""
+        event.listen(session.sync_session, "after_commit", lambda _session: self.forget(key_id), once=True)
+
+    async def listen(self, dsn: str) -> None:
+        """Hear from other processes which keys to forget, until cancelled."""
+        while True:
+            try:
+                await self._listen_once(dsn)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                log.warning("keyring lost its database: %s", type(error).__name__)
+            finally:
+                self._listening = False
+            await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def note_use(self) -> None:
+        """Write down now and then which keys were used, until cancelled."""
+        while True:
+            await asyncio.sleep(_NOTE_USE_SECONDS)
+            await self.write_use()
+
+    async def write_use(self) -> None:
+        """Write down which keys were used since the last time; when the database is away, the next time."""
+        used, self._used = self._used, set()
+        if not used:
+            return
+        hour = clock.now().replace(minute=0, second=0, microsecond=0)
+        try:
+            async with self._database.transaction() as session:
+                await store.note_use(session, used, hour)
+        except Exception as error:
+            self._used |= used
+            if not is_database_away(error):
+                raise
+
+    async def _listen_once(self, dsn: str) -> None:
+        connection = await asyncpg.connect(dsn, timeout=_PING_SECONDS, command_timeout=_PING_SECONDS)
+        try:
+            await connection.add_listener(store.CHANNEL, self._on_notice)
+            self.forget_all()  # something may have been revoked while nobody listened
+            self._listening = True
+            while True:
+                await asyncio.sleep(_PING_SECONDS)
+                await connection.execute("SELECT 1")
+        finally:
+            connection.terminate()
+
+    def _on_notice(self, _connection: Any, _process: int, _channel: str, payload: str) -> None:
+        self.forget(UUID(payload))
+
+    def _remembered(self, key_id: UUID) -> Known | None:
+        known = self._known.get(key_id)
+        if known is None:
+            return None
+        life = self._cache_seconds if self._listening else min(_DEAF_CACHE_SECONDS, self._cache_seconds)
+        return known if time.monotonic() - known.loaded_at < life else None
+
+    async def _load_once(self, key_id: UUID) -> Known:
+        """Load a key; requests that want the same one wait for the same query."""
+        loading = self._loading.get(key_id)
+        if loading is None:
+            loading = asyncio.create_task(self._load(key_id))
+            self._loading[key_id] = loading
+            loading.add_done_callback(lambda task: self._loaded(key_id, task))
+        return await asyncio.shield(loading)
+
+    def _loaded(self, key_id: UUID, task: asyncio.Task[Known]) -> None:
+        del self._loading[key_id]
+        if not task.cancelled():
+            task.exception()  # looked at, also when everybody who waited for it has gone
+
+    async def _load(self, key_id: UUID) -> Known:
+        forgotten = self._forgotten
+        loaded_at = time.monotonic()
+        async with self._database.transaction() as session:
+            key = await store.load(session, key_id)
+        if key is None:
+            raise Unauthenticated("the key is not known")
+        roles = frozenset(Role(role) for role in key.roles)
+        known = Known(key, Caller(id=str(key.id), name=key.name, roles=roles, region=key.region), loaded_at)
+        if forgotten == self._forgotten:
+            self._known[key_id] = known
+        return known

@@ -1,0 +1,68 @@
+"""Endpoints of the keys room."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from gateway.keys import actions, store
+from gateway.keys.keyring import Keyring
+from gateway.keys.schemas import KeyFilters, KeyIn, KeyIssued, KeyOut
+from kit import clock
+from kit.access import Caller, Scope, requires
+from kit.database import Session
+from kit.idempotency import Key as IdempotencyKey
+from kit.paging import Page, page_of
+from kit.problems import Conflict, KeyReused, KeyUnknown, RegionForbidden, problems
+
+router = APIRouter(prefix="/keys", tags=["keys"])
+
+KeyManager = Annotated[Caller, requires(Scope.KEYS_MANAGE)]
+KeyId = Annotated[UUID, Path(description="Id of the key: what stands between `kkb_` and the secret")]
+
+
+@router.post("", status_code=201, responses=problems(RegionForbidden, KeyReused))
+async def issue_key(
+    draft: KeyIn,
+    manager: KeyManager,
+    session: Session,
+    request: Request,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> KeyIssued:
+    """Issue a key. The key itself is in this answer and nowhere else."""
+    once = None
+    if idempotency_key is not None:
+        once = actions.Repeatable(idempotency_key, hashlib.sha256(await request.body()).digest())
+    issued = await actions.issue_key(session, manager, draft, once)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Location"] = f"/api/v1/keys/{issued.key.id}"
+    if issued.written is None:
+        response.headers["Idempotency-Replayed"] = "true"
+    return KeyIssued(key=issued.written, **KeyOut.of(issued.key, clock.now()).model_dump())
+
+
+@router.get("")
+async def list_keys(manager: KeyManager, session: Session, filters: Annotated[KeyFilters, Query()]) -> Page[KeyOut]:
+    """List the keys of your region, oldest first."""
+    now = clock.now()
+    found = await store.list_page(session, manager, filters, now)
+    items, cursor = page_of([KeyOut.of(key, now) for key in found], filters.limit, lambda key: key.id)
+    return Page(items=items, next_cursor=cursor)
+
+
+@router.get("/{key}", responses=problems(KeyUnknown))
+async def get_key(key: KeyId, manager: KeyManager, session: Session) -> KeyOut:
+    """One key, without its secret."""
+    return KeyOut.of(await store.find(session, manager, key), clock.now())
+
+
+@router.delete("/{key}", status_code=204, responses=problems(KeyUnknown, Conflict))
+async def revoke_key(key: KeyId, manager: KeyManager, session: Session, request: Request) -> None:
+    """Revoke a key: at once here, within seconds wherever else the gateway runs."""
+    await actions.revoke_key(session, manager, key)
+    keyring: Keyring = request.app.state.keyring
+    keyring.forget_after_commit(session, key)

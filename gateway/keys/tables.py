@@ -1,0 +1,41 @@
+"""Tables of the keys room."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ARRAY, CheckConstraint, DateTime, LargeBinary, Text, UniqueConstraint
+from sqlmodel import Field
+
+from gateway.orm import GatewayTable
+
+_TIME = DateTime(timezone=True)
+
+
+class ApiKey(GatewayTable, table=True):
+    """A key; of its secret only the hash. Rows are never deleted: who could do what, and when, stays known."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        UniqueConstraint("created_by", "idempotency_key"),
+        CheckConstraint("octet_length(secret_hash) = 32", name="secret_hash"),
+        CheckConstraint("cardinality(roles) > 0", name="roles"),
+        CheckConstraint("(revoked_at IS NULL) = (revoked_by IS NULL)", name="revoked"),
+        CheckConstraint("(idempotency_key IS NULL) = (request_digest IS NULL)", name="idempotency"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    secret_hash: bytes = Field(sa_type=LargeBinary)
+    name: str
+    owner: str
+    roles: list[str] = Field(sa_type=ARRAY(Text))
+    region: str | None = Field(sa_type=Text(collation="C"), nullable=True)
+    expires_at: datetime | None = Field(sa_type=_TIME, nullable=True)
+    created_at: datetime = Field(sa_type=_TIME)
+    created_by: str
+    last_used_at: datetime | None = Field(None, sa_type=_TIME, nullable=True)
+    revoked_at: datetime | None = Field(None, sa_type=_TIME, nullable=True)
+    revoked_by: str | None = None
+    idempotency_key: str | None = None
+    request_digest: bytes | None = Field(None, sa_type=LargeBinary, nullable=True)

@@ -1,0 +1,6 @@
+"""All tables of the gateway, for migrations."""
+
+import gateway.keys.tables  # noqa: F401 - importing declares them
+from gateway.orm import METADATA
+
+__all__ = ["METADATA"]

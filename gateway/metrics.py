@@ -1,0 +1,29 @@
+"""Prometheus metrics that only the gateway has; those of requests are kit's, with the same names everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prometheus_client import Counter, Gauge
+
+from gateway.proxy.connections import Pool
+
+SERVICE_ANSWERS = Counter("kkb_gateway_answers_total", "Requests by the service they were for", ["service", "status"])
+FAILURES = Counter(
+    "kkb_gateway_failures_total", "Requests that got no whole answer from a service, by kind", ["service", "kind"]
+)
+CONNECTIONS_OPEN = Gauge("kkb_gateway_connections_open", "Connections to a service", ["service"])
+CONNECTIONS_IDLE = Gauge("kkb_gateway_connections_idle", "Connections to a service that wait for work", ["service"])
+WAITING = Gauge("kkb_gateway_requests_waiting", "Requests that wait for a connection to a service", ["service"])
+
+
+def watch_pools(pools: Mapping[str, Pool]) -> None:
+    """Read the pools' figures whenever Prometheus asks."""
+    for service, pool in pools.items():
+        _watch(service, pool)
+
+
+def _watch(service: str, pool: Pool) -> None:
+    CONNECTIONS_OPEN.labels(service).set_function(lambda: float(pool.open))
+    CONNECTIONS_IDLE.labels(service).set_function(lambda: float(pool.idle))
+    WAITING.labels(service).set_function(lambda: float(pool.waiting))

@@ -1,0 +1,15 @@
+"""The gateway's own operations: its rooms, as a service has them."""
+
+from __future__ import annotations
+
+from gateway.callers.routes import router as callers
+from gateway.docs.routes import router as documentation
+from gateway.keys.routes import router as keys
+from kit.process import Service
+
+SERVICE = Service(
+    name="gateway",
+    title="Gateway",
+    description="Keys, the caller himself, and the contract of the whole platform.",
+    routers=(keys, callers, documentation),
+)

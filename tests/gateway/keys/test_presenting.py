@@ -1,0 +1,163 @@
+"""What opens the door, what does not, and what the services behind it get to see."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from uuid import uuid4
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.keys import rules
+from kit import clock
+from kit.access import IDENTITY_HEADER, Caller, Role
+from kit.identity import mint
+from kit.logs import JsonFormatter
+from tests.callers import SIGNING_KEY
+from tests.conftest import eventually
+from tests.gateway.conftest import Running, StartGateway
+
+ADMIN = Caller(id="forged", name="forged", roles=frozenset({Role.ADMINISTRATOR}), region=None)
+
+
+class TestOpening:
+    @pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "BEARER  {}"])
+    async def test_bearer(self, gateway: Running, form: str) -> None:
+        answer = await gateway.client.get("/me", headers={"Authorization": form.format(gateway.admin_key)})
+        assert answer.status_code == 200
+
+    async def test_x_api_key_alone_or_as_well(self, gateway: Running) -> None:
+        header = {"X-API-Key": gateway.admin_key}
+        assert (await gateway.client.get("/me", headers=header)).status_code == 200
+        assert (await gateway.client.get("/me", headers={**header, **gateway.with_key()})).status_code == 200
+
+    async def test_me_says_what_the_key_is_good_for(self, gateway: Running) -> None:
+        key = await gateway.issue("operator", region="76", name="Pemantau")
+        me = (await gateway.client.get("/me", headers=gateway.with_key(key["key"]))).json()
+        assert me == {
+            "id": key["id"],
+            "name": "Pemantau",
+            "roles": ["operator"],
+            "scopes": ["self:read"],
+            "region": "76",
+        }
+
+
+class TestNotOpening:
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {},
+            {"Authorization": ""},
+            {"Authorization": "Bearer"},
+            {"Authorization": "Bearer kkb_"},
+            {"Authorization": "Bearer kkb_abc_def"},
+            {"Authorization": "Basic a2tiOmtrYg=="},
+            {"X-API-Key": "kkb_" + "0" * 32 + "_" + "0" * 64},
+            {"X-API-Key": "ünicode"},
+        ],
+    )
+    async def test_what_is_no_key(self, gateway: Running, headers: dict[str, str]) -> None:
+        encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+        answer = await gateway.client.get("/me", headers=encoded)
+        assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+        assert "www-authenticate" in answer.headers
+
+    async def test_wrong_secret(self, gateway: Running) -> None:
+        key = await gateway.issue("reader")
+        last = "0" if key["key"][-1] != "0" else "1"
+        for wrong in (key["key"][:-1] + last, key["key"].upper(), key["key"] + "0"):
+            assert (await gateway.client.get("/me", headers=gateway.with_key(wrong))).status_code == 401
+
+    async def test_unknown_id_with_a_good_secret(self, gateway: Running) -> None:
+        secret = gateway.admin_key.rpartition("_")[2]
+        wrong = rules.written(uuid4(), secret)
+        assert (await gateway.client.get("/me", headers=gateway.with_key(wrong))).status_code == 401
+
+    async def test_two_different_keys(self, gateway: Running) -> None:
+        key = await gateway.issue("reader")
+        headers = {**gateway.with_key(), "X-API-Key": key["key"]}
+        assert (await gateway.client.get("/me", headers=headers)).status_code == 401
+
+    async def test_expired(self, gateway: Running) -> None:
+        soon = clock.now() + timedelta(seconds=1)
+        key = await gateway.issue("reader", expires_at=soon.isoformat())
+        assert (await gateway.client.get("/me", headers=gateway.with_key(key["key"]))).status_code == 200
+
+        async def refused() -> str | None:
+            answer = await gateway.client.get("/me", headers=gateway.with_key(key["key"]))
+            return answer.json()["detail"] if answer.status_code == 401 else None
+
+        assert await eventually(refused) == "the key has expired"
+
+    async def test_database_away(self, start_gateway: StartGateway) -> None:
+        away = await start_gateway(database_url="postgresql+asyncpg://kkb:kkb@127.0.0.1:9/kkb", ready=False)
+        key = rules.written(uuid4(), "0" * 64)
+        answer = await away.client.get("/me", headers=away.with_key(key))
+        assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+        assert "retry-after" in answer.headers
+
+
+class TestIdentity:
+    @pytest.mark.parametrize("key", [SIGNING_KEY, Ed25519PrivateKey.generate()], ids=["stolen", "forged"])
+    async def test_a_client_cannot_bring_its_own(self, gateway: Running, key: Ed25519PrivateKey) -> None:
+        header = {IDENTITY_HEADER: mint(ADMIN, key)}
+        assert (await gateway.client.get("/me", headers=header)).status_code == 401
+        reader = await gateway.issue("reader", region="33")
+        mine = {**header, **gateway.with_key(reader["key"])}
+        assert (await gateway.client.get("/me", headers=mine)).json()["id"] == reader["id"]
+        assert (await gateway.client.get("/keys", headers=mine)).status_code == 403
+
+    async def test_it_is_made_new_before_it_is_old(self, gateway: Running) -> None:
+        keyring = gateway.gateway.own.state.keyring
+        known = await keyring.check(gateway.admin_key)
+        first = keyring.identity(known)
+        assert keyring.identity(known) is first
+        known.identity_until = 0
+        claims = jwt.decode(first, SIGNING_KEY.public_key(), algorithms=["EdDSA"], issuer="kkb-gateway")
+        assert (claims["sub"], claims["exp"] - claims["iat"]) == (known.caller.id, 60)
+        assert keyring.identity(known) is not first
+
+
+class TestLastUse:
+    async def test_is_kept_by_the_hour(self, gateway: Running) -> None:
+        key = await gateway.issue("reader")
+        url = f"/keys/{key['id']}"
+        assert (await gateway.client.get(url, headers=gateway.with_key())).json()["last_used_at"] is None
+        await gateway.client.get("/me", headers=gateway.with_key(key["key"]))
+        await gateway.gateway.own.state.keyring.write_use()
+        used = (await gateway.client.get(url, headers=gateway.with_key())).json()["last_used_at"]
+        assert used.endswith(":00:00Z")
+
+
+class TestLogs:
+    async def test_a_key_never_appears(self, gateway: Running) -> None:
+        lines: list[str] = []
+        formatter = JsonFormatter("gateway")
+
+        class Keeping(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                lines.append(formatter.format(record))
+
+        handler, root = Keeping(), logging.getLogger()
+        before = root.level
+        root.addHandler(handler)
+        root.setLevel(logging.DEBUG)
+        try:
+            planted = (await gateway.issue("reader"))["key"]
+            for headers in (gateway.with_key(planted), {"X-API-Key": planted}, gateway.with_key(planted + "0")):
+                await gateway.client.get("/me", headers=headers)
+                await gateway.client.get("/keys", headers=headers)
+                await gateway.client.post("/keys", json={"name": planted}, headers=headers)
+                await gateway.client.post("/keys", json={"name": planted}, headers=gateway.with_key())
+                await gateway.client.get("/nowhere", headers=headers)
+        finally:
+            root.removeHandler(handler)
+            root.setLevel(before)
+        secret = planted.rpartition("_")[2]
+        access = [line for line in lines if '"logger": "access"' in line]
+        assert len(access) == 16
+        assert any('"caller": "' in line and '"request_id": "' in line for line in access)
+        assert not [line for line in lines if secret in line]
