@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+from collections.abc import Callable
+from datetime import date, datetime
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,8 +37,18 @@ def encode_cursor(*position: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(position, default=str).encode()).decode().rstrip("=")
 
 
+_READ: dict[type, Callable[[str], Any]] = {date: date.fromisoformat, datetime: datetime.fromisoformat, UUID: UUID}
+
+
+def _part(value: Any, kind: type) -> Any:
+    read = _READ.get(kind)
+    if type(value) is not (kind if read is None else str):
+        raise ValueError("not one of our cursors")
+    return value if read is None else read(str(value))
+
+
 def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
-    """The sort key a cursor stands for; None at the beginning.
+    """The sort key a cursor stands for, its parts as `kinds` say (str, int, date, datetime, UUID); None at the beginning.
 
     Raises:
         Invalid: the cursor was not made by us.
@@ -44,12 +56,10 @@ def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     if cursor is None:
         return None
     try:
-        position = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-        if not isinstance(position, list) or [type(part) for part in position] != list(kinds):
-            raise ValueError("not one of our cursors")  # noqa: TRY301 - one answer to all forged cursors
-    except (ValueError, binascii.Error) as error:
+        parts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        return tuple(_part(value, kind) for value, kind in zip(parts, kinds, strict=True))
+    except (ValueError, TypeError) as error:
         raise problems.Invalid(errors=[{"pointer": "query:cursor", "detail": "not a cursor of this list"}]) from error
-    return tuple(position)
 
 
 def page_of(items: list[T], limit: int, *key: Any) -> tuple[list[T], str | None]:

@@ -265,10 +265,15 @@ async def _on_defect(request: Request, _error: Exception) -> JSONResponse:
 
 async def _on_database_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, database_errors.DBAPIError)
+    if getattr(error.orig, "sqlstate", None) == _UNSTORABLE_CHARACTER:
+        return problem_response(Invalid("a text has a character that cannot be stored (NUL)"), request.url.path)
     if not is_database_away(error):
         raise error
     return await _on_unavailable(request, error)
 
+
+_UNSTORABLE_CHARACTER = "22021"
+"""SQLSTATE of text that PostgreSQL cannot hold, such as NUL."""
 
 _AWAY_STATES = ("08", "53", "57P")
 """SQLSTATE classes: connection exception, insufficient resources, operator intervention (shutdown, starting up)."""

@@ -165,6 +165,6 @@ def run(service: Service, settings: ServiceSettings) -> None:
         app = application(service, settings)
         await serve(Observed(app), health_of(app), settings)
 
-    uvloop_factory = uvicorn.Config(app="").get_loop_factory()
+    uvloop_factory = uvicorn.Config(app="", log_config=None).get_loop_factory()
     with asyncio.Runner(loop_factory=uvloop_factory) as runner:
         runner.run(main())

@@ -27,7 +27,7 @@ class TestRegions:
         assert (await registry.get("/regions", headers=STRANGER)).status_code == 401
         assert (await registry.get("/regions/33", headers=STRANGER)).status_code == 401
 
-    @pytest.mark.parametrize("query", ["nama=x", "parent=331", "level=desa", "name=x"])
+    @pytest.mark.parametrize("query", ["nama=x", "parent=331", "level=desa", "name=x", "name=a%00b"])
     async def test_invalid(self, registry: httpx.AsyncClient, query: str) -> None:
         assert (await registry.get(f"/regions?{query}", headers=READER)).status_code == 422
 

@@ -67,6 +67,7 @@ class TestRegisterVillage:
             ({"region_code": "33.26.01.2001", "latitude": "-6.9"}, "#/latitude"),
             ({"region_code": "33.26.01.2001", "coverage": "kota"}, "#/coverage"),
             ({"region_code": "33.26.01.2001", "simulated": "yes"}, "#/simulated"),
+            ({"region_code": "33.26.01.2001", "name": "a\u0000b"}, "#/name"),
         ],
     )
     async def test_invalid(self, registry: httpx.AsyncClient, body: dict[str, Any], pointer: str) -> None:
@@ -176,7 +177,7 @@ class TestListVillages:
         answer = await registry.get("/villages", params={"region": "33.27"}, headers=caller("reader", region="33.26"))
         assert answer.status_code == 403
 
-    @pytest.mark.parametrize("query", ["desa=1", "limit=0", "limit=201", "cursor=zzz", "region=331", "status=x"])
+    @pytest.mark.parametrize("query", ["desa=1", "limit=0", "limit=201", "cursor=zzz", "cursor=WyJhIiwiYiJd", "cursor=e30", "region=331", "status=x"])
     async def test_invalid(self, registry: httpx.AsyncClient, query: str) -> None:
         assert (await registry.get(f"/villages?{query}", headers=caller("reader"))).status_code == 422
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Callable, Container
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -15,6 +14,7 @@ from pydantic.json_schema import SkipJsonSchema
 from contracts.events import RegionNames
 from contracts.facts import Count, FundingSource
 from contracts.regions import RegionCode
+from contracts.text import Line, Prose, SourceSystem
 from kit.paging import ListFilters
 from services.interventions.actors.reference import ActorCode, Pentahelix, actors_by_code
 from services.interventions.catalogue.reference import (
@@ -28,21 +28,6 @@ from services.interventions.catalogue.reference import (
 from services.interventions.interventions.tables import Intervention, InterventionRevision
 from services.interventions.villages.tables import Village
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_BREAK = re.compile(r"[\t\n]")
-
-
-def _without_control_characters(value: str) -> str:
-    if _CONTROL.search(value):
-        raise ValueError("text has no control characters")
-    return value
-
-
-def _on_one_line(value: str) -> str:
-    if _BREAK.search(value):
-        raise ValueError("this text has one line")
-    return value
-
 
 def _listed(codes: Callable[[], Container[str]], where: str) -> AfterValidator:
     def check(code: str) -> str:
@@ -53,15 +38,6 @@ def _listed(codes: Callable[[], Container[str]], where: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-_Clean = AfterValidator(_without_control_characters)
-Line = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=300),
-    _Clean,
-    AfterValidator(_on_one_line),
-]
-Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), _Clean]
-SourceSystem = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,39}$")]
 Rupiah = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000_000_000)]
 KnownActor = Annotated[ActorCode, _listed(actors_by_code, "actors")]
 KnownKegiatan = Annotated[KegiatanCode, _listed(kegiatan_by_code, "inpres/programmes")]

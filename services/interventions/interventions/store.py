@@ -62,7 +62,7 @@ async def list_page(session: AsyncSession, caller: Caller, filters: Intervention
         village = await villages.find(session, caller, filters.village, "query:village")
         query = query.where(col(Intervention.village_id) == village.id)
     day, number = col(Intervention.date), col(Intervention.id)
-    after = _position(filters.cursor)
+    after = decode_cursor(filters.cursor, date, UUID)
     if after is not None:
         query = query.where(tuple_(day, number) < after)
     query = query.order_by(day.desc(), number.desc()).limit(filters.limit + 1)
@@ -84,13 +84,3 @@ def _conditions(filters: InterventionFilters) -> list[ColumnElement[bool]]:
         (filters.withdrawn, lambda gone: withdrawn_at.is_not(None) if gone else withdrawn_at.is_(None)),
     ]
     return [condition(value) for value, condition in possible if value is not None]
-
-
-def _position(cursor: str | None) -> tuple[date, UUID] | None:
-    parts = decode_cursor(cursor, str, str)
-    if parts is None:
-        return None
-    try:
-        return date.fromisoformat(parts[0]), UUID(parts[1])
-    except ValueError as error:
-        raise problems.Invalid(errors=[{"pointer": "query:cursor", "detail": "not a cursor of this list"}]) from error

@@ -9,10 +9,10 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from contracts.regions import RegionCode
+from contracts.text import SourceSystem
 from kit.paging import ListFilters
 from services.registry.aliases.rules import How
 from services.registry.aliases.tables import PlaceAlias
-from services.registry.villages.schemas import SourceSystem
 
 
 class AliasFilters(ListFilters):

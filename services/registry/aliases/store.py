@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,9 +26,11 @@ def _visible(query: Select[Any], region: str | None) -> Select[Any]:
     return query if condition is None else query.where(condition)
 
 
-async def known(session: AsyncSession, source_system: str, province: str) -> dict[str, KnownAlias]:
-    """Aliases of one source in one province, by key."""
-    query = select(PlaceAlias).where(col(PlaceAlias.source_system) == source_system)
+async def known(session: AsyncSession, source_system: str, province: str, before: datetime) -> dict[str, KnownAlias]:
+    """Aliases of one source in one province that were known before a moment, by key."""
+    query = select(PlaceAlias).where(
+        col(PlaceAlias.source_system) == source_system, col(PlaceAlias.remembered_at) < before
+    )
     found = (await session.scalars(_visible(query, province))).all()
     return {alias.key: KnownAlias(alias.region_code, How(alias.how)) for alias in found}
 

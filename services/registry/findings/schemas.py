@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from contracts.regions import Period, RegionCode
+from contracts.text import Line
 from kit.paging import ListFilters
 from services.registry.findings.tables import Finding
 
@@ -40,6 +41,6 @@ class FindingFilters(ListFilters):
 
     region: RegionCode | None = Field(None, description="Only inside this region")
     village: UUID | None = None
-    code: str | None = Field(None, max_length=60)
+    code: Line | None = Field(None, max_length=60)
     period: Period | None = None
     resolved: bool = Field(False, description="Also findings that a later report has resolved")

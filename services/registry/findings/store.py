@@ -79,9 +79,9 @@ async def list_page(session: AsyncSession, caller: Caller, filters: FindingFilte
         query = query.where(col(Finding.period) == filters.period)
     if not filters.resolved:
         query = query.where(col(Finding.resolved_at).is_(None))
-    after = decode_cursor(filters.cursor, str, str)
+    after = decode_cursor(filters.cursor, str, UUID)
     if after is not None:
         position = sa.tuple_(col(Finding.region_code), col(Finding.id))
-        query = query.where(position > (after[0], UUID(after[1])))
+        query = query.where(position > (after[0], after[1]))
     query = query.order_by(col(Finding.region_code), col(Finding.id)).limit(filters.limit + 1)
     return (await session.scalars(query)).all()

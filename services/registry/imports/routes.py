@@ -38,7 +38,7 @@ ImportWriter = Annotated[Caller, requires(Scope.IMPORTS_WRITE)]
 TableName = Annotated[
     str,
     Path(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$",
+        pattern=r"^[^/\\\x00-\x1f\x7f]{1,100}$",
         description="Any name of yours, such as the file's",
         examples=["data_pus.csv.gz"],
     ),

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 import traceback
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -26,7 +26,7 @@ from kit.database import Database
 from kit.ids import uuid7
 from kit.problems import is_database_away
 from services.registry.aliases import store as aliases
-from services.registry.aliases.rules import Gazetteer, KnownAlias
+from services.registry.aliases.rules import Gazetteer
 from services.registry.findings import actions as findings
 from services.registry.findings import store as finding_rows
 from services.registry.imports import metrics, store
@@ -61,7 +61,7 @@ SOURCE: Final = ImportFormat.SIGA.value
 MOST_ROWS: Final = 1_000_000
 """Most rows of one import: all are held in memory while they are put together."""
 MOST_ATTEMPTS: Final = 5
-"""How often a run may die without an answer before the import is given up."""
+"""How often a run may die without having stored a chunk before the import is given up."""
 CHUNK_ROWS: Final = 2_500
 """Rows of one transaction, about: small enough that requests between two chunks do not wait."""
 
@@ -72,8 +72,8 @@ class Overtaken(Exception):
     """Another worker has moved the import on; this run stops and leaves it to the other."""
 
 
-class TooManyRows(Exception):
-    """The tables hold more rows than one import takes."""
+class Stopped(Exception):
+    """The import cannot go on; the text is a sentence for the officer (Indonesian)."""
 
 
 @dataclass(slots=True)
@@ -86,6 +86,7 @@ class Job:
     tables: list[ReadTable]
     refused: dict[str, Refusal]
     assembly: Assembly
+    registered: set[str]
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     said: dict[str, list[tuple[ReportKind, str, Said]]] = field(default_factory=lambda: defaultdict(list))
     announced: dict[str, Announcement] = field(default_factory=dict)
@@ -106,7 +107,12 @@ class Job:
 
 
 async def run(database: Database, number: UUID) -> None:
-    """Run a claimed import to its end. Only an absent database raises: the import then stays in the queue."""
+    """Run a claimed import to its end.
+
+    Raises:
+        Overtaken: another worker runs it; it stays in the queue and is looked at again later.
+        Exception: the database is away; likewise.
+    """
     started = time.perf_counter()
     try:
         row = await _begin(database, number)
@@ -114,11 +120,9 @@ async def run(database: Database, number: UUID) -> None:
             return
         await _run(database, row)
     except Overtaken:
-        log.warning("import is run by another worker", extra={"import": str(number)})
-        return
-    except TooManyRows:
-        detail = f"Tabel-tabel ini berisi lebih dari {MOST_ROWS} baris; impor per kabupaten/kota."
-        await _fail(database, number, detail)
+        raise
+    except Stopped as stopped:
+        await _fail(database, number, str(stopped))
     except Exception as error:
         if is_database_away(error):
             raise
@@ -175,15 +179,16 @@ async def _prepare(database: Database, row: Import) -> Job:
     async with database.transaction() as session:
         uploads = [(table.name, table.content) for table in await store.tables_of(session, row.id, content=True)]
         names = await store.region_names(session, province)
-        known = await aliases.known(session, row.format, province)
+        # a resumed run must read names as its first run did: rows already recorded must not move to another village
+        known = await aliases.known(session, row.format, province, row.started_at or clock.now())
         registered, closed = await store.villages_by_status(session, row.region_code)
     latest = clock.today().strftime("%Y-%m")
 
     def work() -> Job:
         tables, refused = _read_all(uploads, row.year, latest)
-        assembly = _assembled(tables, names, known, row.region_code, registered, closed)
+        assembly = assemble(tables, Gazetteer.of(names), known, row.region_code, registered, closed)
         caller = Caller(id=row.created_by, name="", roles=frozenset(), region=row.region_code)
-        return _sorted_by_village(Job(row.id, caller, row.dry_run, tables, refused, assembly))
+        return _sorted_by_village(Job(row.id, caller, row.dry_run, tables, refused, assembly, registered))
 
     return await asyncio.to_thread(work)
 
@@ -203,19 +208,8 @@ def _read_all(
         tables.append(table)
         rows += len(table.rows)
         if rows > MOST_ROWS:
-            raise TooManyRows
+            raise Stopped(f"Tabel-tabel ini berisi lebih dari {MOST_ROWS} baris; impor per kabupaten/kota.")
     return tables, refused
-
-
-def _assembled(
-    tables: list[ReadTable],
-    names: list[tuple[str, str]],
-    known: Mapping[str, KnownAlias],
-    region: str,
-    registered: set[str],
-    closed: set[str],
-) -> Assembly:
-    return assemble(tables, Gazetteer.of(names), known, region, registered, closed)
 
 
 def _sorted_by_village(job: Job) -> Job:
@@ -241,8 +235,8 @@ async def _store_chunk(database: Database, job: Job, codes: Sequence[str], posit
             outcome = await _store_villages(session, job, codes, tally)
         await store.add_rows(session, job.number, outcome)
         await store.advance(session, job.number, codes[-1], len(outcome), tally.stored())
-    for _, _, status, *_ in outcome:
-        metrics.IMPORT_ROWS.labels(status).inc()
+    for status, count in Counter(status for _, _, status, *_ in outcome).items():
+        metrics.IMPORT_ROWS.labels(status).inc(count)
 
 
 async def _store_villages(session: AsyncSession, job: Job, codes: Sequence[str], tally: Tally) -> list[tuple[Any, ...]]:
@@ -283,6 +277,7 @@ async def _register(session: AsyncSession, job: Job, codes: Sequence[str], tally
             source_system=SOURCE,
         )
         for found in wanted
+        if found.code not in job.registered
     ]
     registered = {new.village.region_code for new in await villages.register_missing(session, job.caller, drafts)}
     tally.registered += len(registered)
@@ -332,8 +327,10 @@ async def _finish(database: Database, job: Job) -> None:
     sums = await asyncio.to_thread(totals, job.tables)
     async with database.transaction() as session:
         row = await store.get(session, job.number, lock=True)
-        if row.state != ImportState.RUNNING or row.rows_done != row.rows_total:
+        if row.state != ImportState.RUNNING:
             raise Overtaken
+        if row.rows_done != row.rows_total:
+            raise Stopped("Impor terputus dan alias wilayah berubah sebelum dilanjutkan; buka impor baru.")
         if not job.dry_run:
             await aliases.remember(session, _alias_rows(job))
         counts = await store.row_counts(session, job.number)

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.facts import ReportKind
 from contracts.regions import Period, RegionCode
+from contracts.text import Line
 from kit.paging import ListFilters
 from services.registry.aliases.rules import How
 from services.registry.imports.reasons import RowStatus
 from services.registry.imports.tables import Import, ImportRow, ImportTable
-from services.registry.villages.schemas import Text
 
 
 class ImportFormat(StrEnum):
@@ -45,7 +45,7 @@ class ImportIn(BaseModel):
         description="SIGA's tables name months without their year"
     )
     dry_run: bool = Field(False, strict=True, description="Do everything but store")
-    note: Text | None = None
+    note: Line | None = None
 
 
 class TableOut(BaseModel):

@@ -18,7 +18,7 @@ _TIME = DateTime(timezone=True)
 class Import(RegistryTable, table=True):
     """A set of tables processed together. `position` is the last village whose chunk is committed: a run resumes there.
 
-    `tally` counts what the committed chunks did; `summary` is written once, at the end.
+    `attempts` counts runs begun since a chunk was last committed; `tally` counts what the committed chunks did; `summary` is written once, at the end.
     """
 
     __tablename__ = "imports"

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from contracts.regions import RegionCode, RegionLevel
+from contracts.text import Line
 from kit.paging import ListFilters
 from services.registry.regions.tables import Region
 
@@ -17,7 +18,7 @@ class RegionFilters(ListFilters):
     parent: RegionCode | None = Field(None, description="Only direct children of this region")
     within: RegionCode | None = Field(None, description="Only this region and all below it")
     level: RegionLevel | None = None
-    name: str | None = Field(None, min_length=2, max_length=100, description="Part of the name, any case")
+    name: Line | None = Field(None, min_length=2, max_length=100, description="Part of the name, any case")
 
 
 class RegionOut(BaseModel):

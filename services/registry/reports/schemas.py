@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.facts import FamilyPlanningFacts, PopulationFacts, ProfileFacts, ReportKind
 from contracts.regions import Period
+from contracts.text import Line, SourceSystem
 from kit.paging import ListFilters
 from services.registry.findings.schemas import FindingOut
 from services.registry.reports.tables import Report
-from services.registry.villages.schemas import SourceSystem, Text
 
 F = TypeVar("F", ProfileFacts, PopulationFacts, FamilyPlanningFacts)
 
@@ -27,7 +27,7 @@ class ReportIn(BaseModel, Generic[F]):
     facts: F
     simulated: bool = Field(False, strict=True, description="Made-up data; shown wherever it is used")
     source_system: SourceSystem = "manual"
-    source_reference: Text | None = Field(None, description="Where the source keeps it: form, table, file")
+    source_reference: Line | None = Field(None, description="Where the source keeps it: form, table, file")
 
 
 class ReportOut(BaseModel, Generic[F]):

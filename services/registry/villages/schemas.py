@@ -8,15 +8,13 @@ from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.events import RegionNames
 from contracts.regions import RegionCode
+from contracts.text import Line, SourceSystem
 from kit.paging import ListFilters
 from services.registry.villages.tables import Village
-
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
-SourceSystem = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,39}$")]
 
 
 class Coverage(StrEnum):
@@ -39,15 +37,15 @@ class VillageFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Text | None = None
+    name: Line | None = None
     launch_date: date | None = Field(None, description="Tanggal pencanangan, not before 2016-01-01")
     launch_year: Annotated[int, Field(strict=True)] | None = Field(None, description="Where only the year is known")
     launched_after_year: Annotated[int, Field(strict=True, ge=2016, le=2100)] | None = Field(
         None, description="Where the source only says that it was launched after this year"
     )
     coverage: Coverage | None = None
-    coverage_detail: Text | None = Field(None, description="Which RW or dusun")
-    decree_number: Text | None = Field(None, description="Number of the decree (SK) that established it")
+    coverage_detail: Line | None = Field(None, description="Which RW or dusun")
+    decree_number: Line | None = Field(None, description="Number of the decree (SK) that established it")
     decree_date: date | None = None
     latitude: Decimal | None = Field(None, max_digits=9, decimal_places=6, description="Degrees, WGS 84")
     longitude: Decimal | None = Field(None, max_digits=9, decimal_places=6, description="Degrees, WGS 84")

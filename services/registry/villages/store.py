@@ -61,10 +61,10 @@ async def list_page(session: AsyncSession, caller: Caller, filters: VillageFilte
         query = query.where(col(Village.status) == filters.status)
     if filters.simulated is not None:
         query = query.where(col(Village.simulated) == filters.simulated)
-    after = decode_cursor(filters.cursor, str, str)
+    after = decode_cursor(filters.cursor, str, UUID)
     if after is not None:
         code, number = col(Village.region_code), col(Village.id)
-        query = query.where((code > after[0]) | ((code == after[0]) & (number > UUID(after[1]))))
+        query = query.where((code > after[0]) | ((code == after[0]) & (number > after[1])))
     query = query.order_by(col(Village.region_code), col(Village.id)).limit(filters.limit + 1)
     return (await session.scalars(query)).all()
 
