@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import ASGIApp
 
 from kit import identity, logs, metrics, problems
@@ -21,6 +21,7 @@ from kit.database import Database
 from kit.inbox import Consumer, Subscription
 from kit.observe import Observed
 from kit.ops import Health, ops_app
+from kit.parameters import only_known_parameters
 from kit.relay import Relay
 from kit.settings import ServiceSettings
 from kit.tasks import stop
@@ -68,6 +69,7 @@ def contract_application(service: Service, lifespan: Any = None) -> FastAPI:
         separate_input_output_schemas=True,
         generate_unique_id_function=lambda route: route.name,
         responses=problems.ALWAYS,
+        dependencies=[Depends(only_known_parameters)],
     )
     problems.install(app)
     for router in service.routers:

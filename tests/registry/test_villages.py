@@ -177,7 +177,10 @@ class TestListVillages:
         answer = await registry.get("/villages", params={"region": "33.27"}, headers=caller("reader", region="33.26"))
         assert answer.status_code == 403
 
-    @pytest.mark.parametrize("query", ["desa=1", "limit=0", "limit=201", "cursor=zzz", "cursor=WyJhIiwiYiJd", "cursor=e30", "region=331", "status=x"])
+    @pytest.mark.parametrize(
+        "query",
+        ["desa=1", "limit=0", "limit=201", "cursor=zzz", "cursor=WyJhIiwiYiJd", "cursor=e30", "region=331", "status=x"],
+    )
     async def test_invalid(self, registry: httpx.AsyncClient, query: str) -> None:
         assert (await registry.get(f"/villages?{query}", headers=caller("reader"))).status_code == 422
 
@@ -194,6 +197,12 @@ class TestListVillages:
         assert seen == sorted(seen)
         assert codes <= set(seen)
         assert len(seen) == len(set(seen))
+
+    async def test_invalid_parameter_where_there_are_none(self, registry: httpx.AsyncClient) -> None:
+        village = await register(registry, await desa(registry, "33.26.04"))
+        answer = await registry.get(f"/villages/{village['id']}?fields=name", headers=caller("reader"))
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == "query:fields"
 
     async def test_region_prefix_is_no_string_prefix(self, registry: httpx.AsyncClient) -> None:
         own = caller("reader", region="33.2")

@@ -11,7 +11,7 @@ from kit.access import Caller, Scope, requires
 from kit.database import Session
 from kit.etags import IfMatch, etag
 from kit.idempotency import Answer, OnlyOnce
-from kit.paging import Page, page_of
+from kit.paging import ListFilters, Page, page_of
 from kit.problems import (
     Conflict,
     KeyReused,
@@ -120,9 +120,13 @@ async def withdraw_intervention(
 
 @router.get("/{intervention}/revisions", responses=problems(NotFound))
 async def list_intervention_revisions(
-    intervention: InterventionId, recorder: InterventionRecorder, session: Session
+    intervention: InterventionId,
+    recorder: InterventionRecorder,
+    session: Session,
+    filters: Annotated[ListFilters, Query()],
 ) -> Page[RevisionOut]:
-    """All revisions of an intervention, oldest first; for those who may write interventions."""
+    """List the revisions of an intervention, oldest first; for those who may write interventions."""
     found, _ = await store.find(session, recorder, intervention)
-    revisions = await store.revisions_of(session, found.id)
-    return Page(items=[RevisionOut.of(revision) for revision in revisions], next_cursor=None)
+    revisions = [RevisionOut.of(revision) for revision in await store.list_revisions(session, found.id, filters)]
+    items, cursor = page_of(revisions, filters.limit, lambda revision: revision.version)
+    return Page(items=items, next_cursor=cursor)

@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from kit import problems
 from kit.access import Caller
-from kit.paging import decode_cursor
+from kit.paging import ListFilters, decode_cursor
 from services.interventions.interventions.schemas import InterventionFilters
 from services.interventions.interventions.tables import Intervention, InterventionRevision
 from services.interventions.villages import store as villages
@@ -45,14 +45,16 @@ async def find(session: AsyncSession, caller: Caller, intervention_id: UUID, *, 
     return intervention, village
 
 
-async def revisions_of(session: AsyncSession, intervention_id: UUID) -> Sequence[InterventionRevision]:
-    """All revisions of an intervention, oldest first."""
-    query = (
-        select(InterventionRevision)
-        .where(col(InterventionRevision.intervention_id) == intervention_id)
-        .order_by(col(InterventionRevision.version))
-    )
-    return (await session.scalars(query)).all()
+async def list_revisions(
+    session: AsyncSession, intervention_id: UUID, filters: ListFilters
+) -> Sequence[InterventionRevision]:
+    """One item more than a page of an intervention's revisions, oldest first."""
+    version = col(InterventionRevision.version)
+    query = select(InterventionRevision).where(col(InterventionRevision.intervention_id) == intervention_id)
+    after = decode_cursor(filters.cursor, int)
+    if after is not None:
+        query = query.where(version > after[0])
+    return (await session.scalars(query.order_by(version).limit(filters.limit + 1))).all()
 
 
 async def list_page(session: AsyncSession, caller: Caller, filters: InterventionFilters) -> list[Placed]:
