@@ -1,4 +1,4 @@
-"""The four processes of the platform, their migrations and the keys they share."""
+"""The four processes of the platform, and the short-lived ones that prepare their databases and load the demonstration."""
 
 import http.client
 import os
@@ -7,12 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.embedded import migrate
 from deploy.embedded.databases import SERVICES
-from deploy.embedded.placement import make_folder
 from deploy.embedded.processes import Child
 from deploy.embedded.settings import CHECKOUT, EmbeddedSettings
-from kit.identity import write_key_pair
 
 MODULES = {
     "registry": "services.registry",
@@ -23,42 +20,27 @@ MODULES = {
 
 
 @dataclass(frozen=True)
-class IdentityKeys:
-    """Files of the Ed25519 pair: the gateway signs callers' identities, the services check them."""
-
-    private: Path
-    public: Path
-
-
-def ensure_identity_keys(secrets_dir: Path) -> IdentityKeys:
-    """Makes the pair once; half a pair (an interrupted first start) is made anew."""
-    make_folder(secrets_dir, 0o700)
-    keys = IdentityKeys(secrets_dir / "identity-private.pem", secrets_dir / "identity-public.pem")
-    if not (keys.private.exists() and keys.public.exists()):
-        unfinished = IdentityKeys(keys.private.with_suffix(".new"), keys.public.with_suffix(".new"))
-        write_key_pair(unfinished.private, unfinished.public)
-        unfinished.private.rename(keys.private)
-        unfinished.public.rename(keys.public)
-    return keys
-
-
-@dataclass(frozen=True)
 class Surroundings:
     """What the processes need to know of what was started before them."""
 
     settings: EmbeddedSettings
     database_urls: Mapping[str, str]
     nats_url: str
-    keys: IdentityKeys
+
+    @property
+    def secrets_dir(self) -> Path:
+        return self.settings.data_dir / "secrets"
 
     @property
     def admin_key_file(self) -> Path:
-        return self.settings.data_dir / "secrets" / "admin.key"
+        return self.secrets_dir / "admin.key"
 
     @property
     def gateway_url(self) -> str:
-        host = "127.0.0.1" if self.settings.gateway_host in {"0.0.0.0", "::"} else self.settings.gateway_host  # noqa: S104 - compared, not bound
-        return f"http://{host}:{self.settings.gateway_port}"
+        """As a client on this machine reaches it."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+        host = everywhere.get(self.settings.gateway_host, self.settings.gateway_host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.gateway_port}"
 
     def environment(self, service: str) -> dict[str, str]:
         """A process's settings: ours on top of the caller's environment (log level, pool sizes and the like)."""
@@ -70,11 +52,12 @@ class Surroundings:
             "KKB_OPS_PORT": str(getattr(settings, f"{service}_ops_port")),
             "KKB_DATABASE_URL": self.database_urls[service],
             "KKB_NATS_URL": self.nats_url,
-            "KKB_IDENTITY_PUBLIC_KEY_FILE": str(self.keys.public),
+            # Made by the preparation; its names are not imported from there because that would bring SQLAlchemy along.
+            "KKB_IDENTITY_PUBLIC_KEY_FILE": str(self.secrets_dir / "identity-public.pem"),
         }
         if service == "gateway":
             own |= {
-                "KKB_IDENTITY_PRIVATE_KEY_FILE": str(self.keys.private),
+                "KKB_IDENTITY_PRIVATE_KEY_FILE": str(self.secrets_dir / "identity-private.pem"),
                 "KKB_REGISTRY_URL": f"http://127.0.0.1:{settings.registry_port}",
                 "KKB_INTERVENTIONS_URL": f"http://127.0.0.1:{settings.interventions_port}",
                 "KKB_SCORING_URL": f"http://127.0.0.1:{settings.scoring_port}",
@@ -83,13 +66,26 @@ class Surroundings:
         return {**os.environ, **own}
 
 
-def migration(surroundings: Surroundings, held_descriptors: Sequence[int]) -> Child:
-    """The process that brings all databases to the newest version and ends by itself."""
+def preparation(surroundings: Surroundings, held_descriptors: Sequence[int]) -> Child:
+    """The process that migrates all databases, makes the keys and ends by itself."""
+    told = {f"KKB_DATABASE_URL_{service.upper()}": url for service, url in surroundings.database_urls.items()}
     return Child(
-        "migrate",
-        [sys.executable, "-m", "deploy.embedded.migrate"],
-        surroundings.settings.data_dir / "logs" / "migrate.log",
-        environment={**os.environ, **migrate.environment(surroundings.database_urls)},
+        "prepare",
+        [sys.executable, "-m", "deploy.embedded.prepare"],
+        surroundings.settings.data_dir / "logs" / "prepare.log",
+        environment={**os.environ, **told, "KKB_SECRETS_DIR": str(surroundings.secrets_dir)},
+        working_directory=CHECKOUT,
+        held_descriptors=held_descriptors,
+    )
+
+
+def demonstration(surroundings: Surroundings, held_descriptors: Sequence[int]) -> Child:
+    """The process that loads the demonstration district through the gateway and ends by itself."""
+    command = ["-m", "deploy.demo.load", "--url", surroundings.gateway_url]
+    return Child(
+        "demonstration",
+        [sys.executable, *command, "--key-file", str(surroundings.admin_key_file)],
+        surroundings.settings.data_dir / "logs" / "demonstration.log",
         working_directory=CHECKOUT,
         held_descriptors=held_descriptors,
     )

@@ -33,6 +33,8 @@ class EmbeddedSettings(BaseSettings):
     )
 
     data_dir: Path = Path(".data")
+    # Loaded once, on first start; false keeps made-up villages out of a real office's platform.
+    demonstration: bool = True
     # Only the gateway is a public door; 0.0.0.0 opens it to the office network.
     gateway_host: str = "127.0.0.1"
     gateway_port: Port = 8080

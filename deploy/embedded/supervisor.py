@@ -1,6 +1,6 @@
 """Starts the platform on one machine in order, watches it, stops it in order.
 
-Start: lock, ports, PostgreSQL, NATS, databases, keys, migrations, the four processes, demonstration district, summary.
+Start: lock, ports, PostgreSQL, NATS, databases, migrations and keys, the four processes, demonstration district, summary.
 Stop: gateway, services, NATS, PostgreSQL. All of them end with this process, also when it is killed (processes.py).
 """
 
@@ -13,7 +13,13 @@ from deploy.embedded.ports import check_ports
 from deploy.embedded.problems import StartProblem
 from deploy.embedded.processes import Child, tail
 from deploy.embedded.servers import EmbeddedNats, EmbeddedPostgres
-from deploy.embedded.services import Surroundings, answers_ready, ensure_identity_keys, migration, services
+from deploy.embedded.services import (
+    Surroundings,
+    answers_ready,
+    demonstration,
+    preparation,
+    services,
+)
 from deploy.embedded.settings import EmbeddedSettings
 from deploy.embedded.signals import StopRequests
 from deploy.embedded.summary import summary
@@ -47,10 +53,11 @@ class Supervisor:
         """
         try:
             surroundings = self._start_servers()
-            self._migrate(surroundings)
+            self._prepare(surroundings)
             self._start_services(surroundings)
-            _say(f"Ready after {time.monotonic() - self._began:.1f} s; Ctrl-C stops everything.")
-            _say(summary(surroundings.gateway_url, surroundings.admin_key_file))
+            self._load_demonstration(surroundings)
+            print(f"Ready after {time.monotonic() - self._began:.1f} s; Ctrl-C stops everything.", flush=True)
+            print(summary(surroundings.gateway_url, surroundings.admin_key_file), flush=True)
             keep_running(self._watched, self._stop)
         except _Stopped:
             pass
@@ -62,23 +69,45 @@ class Supervisor:
         check_ports(settings.port_uses())
         postgres = EmbeddedPostgres(settings.data_dir, settings.postgres_port, held_descriptors=self._held)
         for note in postgres.notes:
-            _say(note)
+            self._say(note)
         self._start_server(postgres, f"PostgreSQL on 127.0.0.1:{settings.postgres_port}")
         nats = EmbeddedNats(settings.data_dir, settings.nats_port, held_descriptors=self._held)
         self._start_server(nats, f"NATS on 127.0.0.1:{settings.nats_port}")
-        secrets_dir = settings.data_dir / "secrets"
-        urls = ensure_databases(postgres, secrets_dir)
-        return Surroundings(settings, urls, nats.url, ensure_identity_keys(secrets_dir))
+        urls = ensure_databases(postgres, settings.data_dir / "secrets")
+        return Surroundings(settings, urls, nats.url)
 
     def _start_server(self, server: EmbeddedPostgres | EmbeddedNats, name: str) -> None:
         self._stops.append(lambda: server.stop(hurry=self._stop.hurried))
         server.start(interrupted=self._stop.requested)
         self._raise_if_stopped()
         self._watched.append(Watched(server.child, lambda: server.start(interrupted=self._stop.requested)))
-        _say(f"{name} is ready.")
+        self._say(f"{name} is ready.")
 
-    def _migrate(self, surroundings: Surroundings) -> None:
-        child = migration(surroundings, self._held)
+    def _prepare(self, surroundings: Surroundings) -> None:
+        child = preparation(surroundings, self._held)
+        self._run_to_its_end(child)
+        if child.how_it_ended() != "exit code 0":
+            raise StartProblem(
+                f"The databases could not be migrated ({child.how_it_ended()}); {child.log} ends with:\n{tail(child.log)}"
+            )
+        self._say("The databases are migrated.")
+
+    def _load_demonstration(self, surroundings: Surroundings) -> None:
+        """On first start only: what people changed or removed later stays so. A failure does not keep the rest down."""
+        loaded = self._settings.data_dir / "demonstration.loaded"
+        if loaded.exists() or not self._settings.demonstration:
+            return
+        self._say("Loading the demonstration district ...")
+        child = demonstration(surroundings, self._held)
+        self._run_to_its_end(child)
+        if child.how_it_ended() == "exit code 0":
+            loaded.touch()
+        else:
+            self._say(
+                f"The demonstration district could not be loaded; the next start tries again. {tail(child.log, 1)}"
+            )
+
+    def _run_to_its_end(self, child: Child) -> None:
         child.start()
         try:
             while child.running:
@@ -86,11 +115,6 @@ class Supervisor:
                 self._raise_if_stopped()
         finally:
             child.stop(SERVICE_PATIENCE_SECONDS, self._stop.hurried)
-        if child.how_it_ended() != "exit code 0":
-            raise StartProblem(
-                f"The databases could not be migrated ({child.how_it_ended()}); {child.log} ends with:\n{tail(child.log)}"
-            )
-        _say("The databases are migrated.")
 
     def _start_services(self, surroundings: Surroundings) -> None:
         children = services(surroundings, self._held)
@@ -116,7 +140,7 @@ class Supervisor:
                     )
                 if answers_ready(getattr(self._settings, f"{service}_ops_port")):
                     del waiting[service]
-                    _say(f"{service} is ready.")
+                    self._say(f"{service} is ready.")
             if waiting and time.monotonic() > give_up:
                 raise StartProblem(
                     f"Not ready within {READY_SECONDS:.0f} seconds: {', '.join(waiting)}; see {self._settings.data_dir / 'logs'}."
@@ -125,11 +149,14 @@ class Supervisor:
 
     def _stop_all(self) -> None:
         if self._stops:
-            _say("Stopping ...")
+            self._say("Stopping ...")
         for stop in reversed(self._stops):
             stop()
         if self._stops:
-            _say("Everything has stopped.")
+            self._say("Everything has stopped.")
+
+    def _say(self, what: str) -> None:
+        print(f"[{time.monotonic() - self._began:6.1f} s] {what}", flush=True)
 
     def _raise_if_stopped(self) -> None:
         if self._stop.requested():
@@ -148,7 +175,3 @@ def _stop_together(children: Sequence[Child], hurry: Callable[[], bool]) -> None
         child.ask_to_stop()
     for child in children:
         child.stop(SERVICE_PATIENCE_SECONDS, hurry)
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
