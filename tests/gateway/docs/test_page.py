@@ -1,0 +1,94 @@
+"""The documentation: open to everybody, and complete without the internet."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+import httpx
+import pytest
+
+from tests.gateway.conftest import Running
+
+FILES = ["swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png", "start.js"]
+
+
+def outside(gateway: Running, path: str, **headers: str) -> httpx.Request:
+    return gateway.client.build_request("GET", f"http://127.0.0.1:{gateway.port}{path}", headers=headers)
+
+
+async def get(gateway: Running, path: str, **headers: str) -> httpx.Response:
+    return await gateway.client.send(outside(gateway, path, **headers))
+
+
+async def test_the_gateway_s_address_leads_to_it(gateway: Running) -> None:
+    answer = await get(gateway, "/")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+
+
+async def test_the_page_is_indonesian_and_asks_for_nothing_from_elsewhere(gateway: Running) -> None:
+    answer = await get(gateway, "/docs")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert '<html lang="id">' in answer.text
+    asked = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
+    assert set(asked) == {"/api/v1/openapi.json", *(f"/docs/{file}" for file in FILES)}
+    for path in asked:
+        assert (await get(gateway, path)).status_code == 200
+    assert not re.search(r"<script>|<style|\son\w+=|style=", answer.text)
+
+
+async def test_the_policy_allows_only_ourselves(gateway: Running) -> None:
+    policy = (await get(gateway, "/docs")).headers["content-security-policy"]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules["default-src"] == "'none'"
+    assert (rules["script-src"], rules["connect-src"], rules["style-src"]) == ("'self'", "'self'", "'self'")
+    assert rules["frame-ancestors"] == "'none'"
+    assert "http" not in policy
+    assert "unsafe" not in policy
+
+
+async def test_the_start_keeps_keys_out_of_the_browser_s_storage(gateway: Running) -> None:
+    text = (await get(gateway, "/docs/start.js")).text
+    assert "persistAuthorization: false" in text
+    assert "validatorUrl: null" in text
+
+
+@pytest.mark.parametrize("file", FILES)
+async def test_files_are_compressed_and_known_again(gateway: Running, file: str) -> None:
+    plain = await get(gateway, f"/docs/{file}", **{"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    packed = await get(gateway, f"/docs/{file}", **{"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == plain.content
+    assert len(gzip.compress(plain.content)) == int(packed.headers["content-length"])
+    again = await get(gateway, f"/docs/{file}", **{"if-none-match": plain.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("path", ["/docs/", "/docs/main.py", "/docs/a/b", "/docs/__init__.py"])
+async def test_nothing_else_is_there(gateway: Running, path: str) -> None:
+    answer = await get(gateway, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", ["/docs/..%2fmain.py", "/docs/%2e%2e", "/docs//start.js"])
+async def test_tricks_are_refused(gateway: Running, path: str) -> None:
+    assert (await get(gateway, path)).status_code == 400
+
+
+async def test_the_contract_is_open_and_names_both_ways_to_send_a_key(gateway: Running) -> None:
+    answer = await gateway.client.get("/openapi.json")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    document = answer.json()
+    assert document["openapi"] == "3.1.0"
+    assert document["servers"] == [{"url": "/"}]
+    assert set(document["components"]["securitySchemes"]) == {"key", "key_header"}
+    assert document["paths"]["/api/v1/me"]["get"]["security"] == [{"key": ["self:read"]}, {"key_header": ["self:read"]}]
+    assert "Kampung" in document["info"]["title"]
+
+
+async def test_head_is_answered_too(gateway: Running) -> None:
+    answer = await gateway.client.head("/openapi.json")
+    assert answer.status_code == 200
+    assert int(answer.headers["content-length"]) > 1000
+    assert answer.content == b""
