@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import time
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kit import logs, metrics
+from kit import API, logs, metrics
 from kit.ids import uuid7
 from kit.problems import InternalProblem, Unavailable, is_database_away, problem_response
 
@@ -91,5 +90,8 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
 
 def route_template(scope: Scope) -> str:
     """The route's template, so that metrics have few labels and logs hold no identifiers."""
-    route: Any = scope.get("route")
-    return getattr(route, "path", None) or _NO_ROUTE
+    path = getattr(scope.get("route"), "path", None)
+    if path is None:
+        return _NO_ROUTE
+    # an included router's routes do not know the prefix they are included with
+    return str(path) if path.startswith(API) else f"{API}{path}"

@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import ASGIApp
 
-from kit import identity, logs, metrics, problems
+from kit import API, identity, logs, metrics, problems
 from kit.bus import Bus
 from kit.database import Database
 from kit.inbox import Consumer, Subscription
@@ -30,8 +30,6 @@ log = logging.getLogger(__name__)
 
 Worker = Callable[[FastAPI], Coroutine[Any, Any, None]]
 """A task that runs beside the API until it is cancelled."""
-
-API = "/api/v1"
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,7 @@ def contract_application(service: Service, lifespan: Any = None) -> FastAPI:
         version="1.0.0",
         openapi_url=None,
         lifespan=lifespan,
+        redirect_slashes=False,
         separate_input_output_schemas=True,
         generate_unique_id_function=lambda route: route.name,
         responses=problems.ALWAYS,
