@@ -2,11 +2,10 @@
 
 import gzip
 import json
-import os
 from collections import Counter
 from importlib import resources
-from pathlib import Path
 
+import httpx
 import pytest
 
 from contracts.facts import FACTS_OF
@@ -15,9 +14,11 @@ from services.registry.imports.reasons import RowReason
 from services.registry.imports.siga.assembling import Assembly, assemble, facts_with
 from services.registry.imports.siga.reading import unpack
 from services.registry.imports.siga.rows import ReadTable, totals
+from tests.callers import caller
+from tests.conftest import SHARED
+from tests.registry.imports.desk import Desk, scalar
 from tests.registry.imports.made_up import read
 
-SHARED = Path(os.environ.get("KKB_SHARED") or Path(__file__).parents[3] / "../shared")
 TABLES = SHARED / "data/siga-sulbar-2025"
 
 pytestmark = pytest.mark.skipif(not TABLES.is_dir(), reason="the shared SIGA tables are not here")
@@ -81,3 +82,33 @@ def test_each_village_has_three_reports_a_month(assembly: Assembly) -> None:
     assert len(assembly.said) == 585 * 9 * 3
     for (kind, _, _), said in assembly.said.items():
         FACTS_OF[kind].model_validate(facts_with(None, said))
+
+
+async def test_the_whole_import_and_once_more(registry: httpx.AsyncClient) -> None:
+    """Through the API, as `kkb import siga` does it: everything has a result, and the second time changes nothing."""
+    desk = Desk(registry)
+    files = {path.name: path.read_bytes() for path in sorted(TABLES.glob("*.csv.gz"))}
+    first = (await desk.bring("76", files))["summary"]
+    assert first["rows"] == {"read": 48_600, "stored": 43_290, "unchanged": 0, "skipped": 4_662, "rejected": 648}
+    assert first["villages"] == {
+        "announced": 589,
+        "announced_villages": 585,
+        "registered": 585,
+        "already_registered": 0,
+    }
+    assert {counts["new"] for counts in first["reports"].values()} == {585 * 9}
+    assert len(first["names"]["aliases"]) == 12
+    assert (first["names"]["villages_resolved"], first["names"]["unresolved_names"]) == (648, 0)
+    september = next(month["counts"] for month in first["totals"] if month["period"] == "2025-09")
+    assert (september["population.pus"], september["family_planning.unmet_need"]) == (202_121, 19_476)
+    parameters = {"region": "76", "code": "announced_twice"}
+    seen = (await registry.get("/findings", params=parameters, headers=caller("reader"))).json()["items"]
+    assert len(seen) == 4
+
+    again = (await desk.bring("76", files))["summary"]
+    assert again["rows"] == {"read": 48_600, "stored": 0, "unchanged": 43_290, "skipped": 4_662, "rejected": 648}
+    assert again["findings_opened"] == again["villages"]["registered"] == 0
+    assert {counts["unchanged"] for counts in again["reports"].values()} == {585 * 9}
+    assert all(alias["remembered"] for alias in again["names"]["aliases"])
+    events = "SELECT count(*) FROM outbox WHERE subject LIKE 'kkb.registry.%.76.%'"
+    assert await scalar(registry, events) == 585 * (1 + 27)
