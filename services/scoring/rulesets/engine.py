@@ -106,6 +106,11 @@ class Evaluation:
     def __len__(self) -> int:
         return len(self.classes)
 
+    def met_of(self, row: int) -> set[str]:
+        """Codes of the dimensions that reach their threshold."""
+        pairs = zip(self.engine.dimensions, self.indexes[row].tolist(), strict=True)
+        return {dimension.code for dimension, units in pairs if units >= dimension.threshold}
+
     def village_class(self, row: int) -> VillageClass | None:
         place = int(self.classes[row])
         return None if place < 0 else self.engine.classes[place]
@@ -138,6 +143,7 @@ class Engine:
     def __init__(self, ruleset: Ruleset) -> None:
         self.ruleset = ruleset
         self.classes = [label.code for label in ruleset.classes]
+        self.digest = ruleset.digest
         self.paths = [label.path for label in ruleset.inputs]
         self.asked = [label.path for label in ruleset.inputs if label.asked]
         self.indicators = [_compile_indicator(indicator) for indicator in ruleset.indicators]

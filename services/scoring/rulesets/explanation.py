@@ -76,6 +76,7 @@ class VillageExplanation:
 
     village_class: VillageClass | None
     indexes: dict[str, str | None]
+    met: set[str]
     indicators: list[IndicatorExplanation]
     not_reported: list[str]
     answered: int
@@ -90,6 +91,7 @@ def explain(engine: Engine, village: VillageFacts) -> VillageExplanation:
     return VillageExplanation(
         village_class=evaluation.village_class(0),
         indexes=evaluation.indexes_of(0),
+        met=evaluation.met_of(0),
         indicators=indicators,
         not_reported=[path for path in engine.asked if not columns.reported(path)[0]],
         answered=int(evaluation.answered[0]),

@@ -9,6 +9,9 @@ from services.scoring.rulesets.document import Ruleset, RulesetInvalid, read_rul
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.rules import Problem
 
+IN_FORCE = "web-2021"
+"""Id of the ruleset that villages are assessed under."""
+
 
 @cache
 def published_rulesets() -> dict[str, Engine]:
@@ -20,6 +23,20 @@ def published_rulesets() -> dict[str, Engine]:
     ]
     documents.sort(key=lambda ruleset: (ruleset.effective_from, ruleset.id))
     return _by_id(documents)
+
+
+@cache
+def engine_in_force() -> Engine:
+    """The ruleset that villages are assessed under.
+
+    It must give every village a class, because the event `village-classified` promises one.
+    """
+    engine = published_rulesets()[IN_FORCE]
+    for place, compiled in enumerate(engine.indicators):
+        if compiled.indicator.when_missing == "not_assessable":
+            detail = "Aturan yang berlaku harus selalu memberi skor"
+            raise RulesetInvalid([Problem(f"/indicators/{place}/when_missing", detail)])
+    return engine
 
 
 def _by_id(documents: list[Ruleset]) -> dict[str, Engine]:

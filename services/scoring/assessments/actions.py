@@ -1,0 +1,166 @@
+"""Assessing villages: from the facts in force to the stored class and its event."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.events import Classification, VillageClassified, VillageKey
+from kit import clock
+from kit.database import Database
+from kit.ids import uuid7
+from kit.outbox import publish
+from services.scoring.assessments import store
+from services.scoring.assessments.rules import Verdict
+from services.scoring.assessments.tables import Assessment
+from services.scoring.facts import store as facts
+from services.scoring.facts.rules import InForce, facts_in_force
+from services.scoring.interventions import store as interventions
+from services.scoring.interventions.store import Done
+from services.scoring.rulesets.engine import Engine, Evaluation
+from services.scoring.rulesets.library import engine_in_force
+from services.scoring.villages import store as villages
+from services.scoring.villages.tables import Village
+
+log = logging.getLogger(__name__)
+
+SOURCE = "/services/scoring"
+_CHUNK = 500
+_LOOK_AGAIN_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class VillageInputs:
+    """Everything that a village is assessed from."""
+
+    village: Village
+    in_force: InForce
+    done: list[Done]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The village as the engine reads it."""
+        return {**self.in_force.facts, "interventions": [{"actors": done.actors} for done in self.done]}
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the village itself or anything it is assessed from is made up."""
+        return (
+            self.village.simulated
+            or any(report.simulated for report in self.in_force.sources.values())
+            or any(done.simulated for done in self.done)
+        )
+
+
+async def inputs_of(session: AsyncSession, told_of: Iterable[Village]) -> list[VillageInputs]:
+    """What villages are assessed from, in their order."""
+    known = list(told_of)
+    ids = [village.id for village in known]
+    reports = await facts.latest(session, ids)
+    done = await interventions.of_villages(session, ids)
+    return [
+        VillageInputs(village, facts_in_force(reports.get(village.id, ())), done.get(village.id, []))
+        for village in known
+    ]
+
+
+async def assess(session: AsyncSession, ids: Iterable[UUID]) -> int:
+    """Assess villages as one batch, store what differs and tell of what is news; how many were news.
+
+    The caller holds the villages' rows. Villages that the registry has not told of yet keep their facts and wait.
+    """
+    inputs = await inputs_of(session, await villages.told_of(session, ids))
+    if not inputs:
+        return 0
+    engine = engine_in_force()
+    evaluation = engine.evaluate([one.facts for one in inputs])
+    known = await store.current(session, (one.village.id for one in inputs))
+    now = clock.now()
+    rows, news = [], []
+    for place, one in enumerate(inputs):
+        before = known.get(one.village.id)
+        verdict = _verdict(engine, evaluation, place, simulated=one.simulated)
+        row = _row(one, verdict, before, now)
+        if before is None or row != before.model_dump():
+            rows.append(row)
+        if before is None or row["version"] != before.version:
+            news.append(_event(row, verdict, before, now))
+    await store.write(session, rows)
+    await publish(session, news)
+    return len(news)
+
+
+def _verdict(engine: Engine, evaluation: Evaluation, place: int, *, simulated: bool) -> Verdict:
+    village_class = evaluation.village_class(place)
+    assert village_class is not None, "a ruleset in force gives every village a class"
+    return Verdict(
+        ruleset=engine.ruleset.id,
+        ruleset_digest=engine.digest,
+        village_class=village_class.value,
+        scores={code: score for code, score in evaluation.scores_of(place).items() if score is not None},
+        indexes={code: index for code, index in evaluation.indexes_of(place).items() if index is not None},
+        answered=int(evaluation.answered[place]),
+        asked=len(engine.asked),
+        simulated=simulated,
+    )
+
+
+def _verdict_of(assessment: Assessment) -> Verdict:
+    return Verdict(**assessment.model_dump(include=set(Verdict.__dataclass_fields__)))
+
+
+def _row(one: VillageInputs, verdict: Verdict, before: Assessment | None, now: datetime) -> dict[str, Any]:
+    same = before is not None and _verdict_of(before) == verdict
+    version = 0 if before is None else before.version
+    return {
+        "village_id": one.village.id,
+        "region_code": one.village.region_code,
+        "active": one.village.status == villages.ACTIVE,
+        "without_reports": not one.in_force.facts,
+        **vars(verdict),
+        "version": version if same else version + 1,
+        "assessed_at": before.assessed_at if before is not None and same else now,
+    }
+
+
+def _event(row: dict[str, Any], verdict: Verdict, before: Assessment | None, now: datetime) -> VillageClassified:
+    key = VillageKey(id=row["village_id"], region_code=row["region_code"], version=row["version"])
+    previous = None if before is None else before.village_class
+    data = Classification.model_validate(
+        {"village": key, "previous_class": previous, "assessed_at": now, **vars(verdict)}
+    )
+    return VillageClassified(id=uuid7(), source=SOURCE, subject=key.region_code, time=now, data=data)
+
+
+async def bring_up_to_date(database: Database) -> int:
+    """Assess every village whose assessment is not under the present ruleset document; how many there were."""
+    engine, total = engine_in_force(), 0
+    while True:
+        async with database.transaction() as session:
+            ids = await store.outdated(session, engine.digest, _CHUNK)
+            await villages.lock(session, ids)
+            await assess(session, ids)
+        total += len(ids)
+        if len(ids) < _CHUNK:
+            return total
+
+
+async def keep_up_to_date(app: FastAPI) -> None:
+    """Look now and then for villages that a new ruleset document has left behind."""
+    while True:
+        try:
+            assessed = await bring_up_to_date(app.state.database)
+            if assessed:
+                log.info("assessed %d villages under %s", assessed, engine_in_force().ruleset.id)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("assessments not brought up to date, will be tried again: %s", type(error).__name__)
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)

@@ -1,0 +1,170 @@
+"""Turns assessments into what the API answers."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from contracts.events import RegionNames
+from contracts.facts import ReportKind
+from services.scoring.assessments.actions import VillageInputs
+from services.scoring.assessments.rules import age_in_months, percent
+from services.scoring.assessments.schemas import (
+    AssessedVillage,
+    AssessmentDetail,
+    AssessmentOut,
+    BandOut,
+    Completeness,
+    DimensionOut,
+    IndicatorOut,
+    InputOut,
+    InterventionsOut,
+    NotReported,
+    ReportKindOut,
+    ReportUsed,
+    RulesetUsed,
+    texts,
+)
+from services.scoring.assessments.store import Assessed
+from services.scoring.facts.rules import Report, group_of, newest_first
+from services.scoring.rulesets.engine import Engine
+from services.scoring.rulesets.explanation import IndicatorExplanation, VillageExplanation, explain
+from services.scoring.villages.tables import Village
+
+
+def summary(assessed: Assessed) -> AssessmentOut:
+    """An assessment as the list shows it."""
+    one = assessed.assessment
+    return AssessmentOut.model_validate(
+        {
+            **one.model_dump(exclude={"village_id", "region_code", "active", "answered", "asked"}),
+            "village": _village(assessed.village),
+            "completeness": _completeness(one.answered, one.asked),
+        }
+    )
+
+
+def detail(assessed: Assessed, inputs: VillageInputs, engine: Engine, today: date) -> AssessmentDetail:
+    """An assessment with its whole explanation."""
+    why = explain(engine, inputs.facts)
+    assert why.village_class is not None, "a ruleset in force gives every village a class"
+    ruleset = engine.ruleset
+    return AssessmentDetail(
+        village=_village(assessed.village),
+        village_class=why.village_class,
+        class_labels=next(texts(label.labels) for label in ruleset.classes if label.code == why.village_class),
+        ruleset=_ruleset(engine),
+        dimensions=_dimensions(engine, why),
+        indicators=[_indicator(one, inputs) for one in why.indicators],
+        completeness=_completeness(why.answered, why.asked),
+        not_reported=[
+            NotReported(input=path, labels=texts(ruleset.input_label(path).labels)) for path in why.not_reported
+        ],
+        reports=[_report_kind(kind, inputs, today) for kind in ReportKind],
+        interventions=_interventions(inputs),
+        without_reports=not inputs.in_force.facts,
+        simulated=inputs.simulated,
+        version=assessed.assessment.version,
+        assessed_at=assessed.assessment.assessed_at,
+    )
+
+
+def _village(village: Village) -> AssessedVillage:
+    names = {
+        "province": village.province_name,
+        "regency": village.regency_name,
+        "district": village.district_name,
+        "village": village.village_name,
+    }
+    return AssessedVillage.model_validate({**village.model_dump(), "region_names": RegionNames.model_validate(names)})
+
+
+def _completeness(answered: int, asked: int) -> Completeness:
+    return Completeness(answered=answered, asked=asked, percent=percent(answered, asked))
+
+
+def _ruleset(engine: Engine) -> RulesetUsed:
+    ruleset = engine.ruleset
+    return RulesetUsed(
+        id=ruleset.id,
+        version=ruleset.version,
+        digest=engine.digest,
+        labels=texts(ruleset.labels),
+        legal_basis=texts(ruleset.legal_basis.text),
+        certainty=ruleset.legal_basis.certainty,
+    )
+
+
+def _dimensions(engine: Engine, why: VillageExplanation) -> list[DimensionOut]:
+    return [
+        DimensionOut(
+            code=dimension.code,
+            labels=texts(dimension.labels),
+            index=why.indexes[dimension.code],
+            threshold=str(dimension.threshold),
+            met=dimension.code in why.met,
+        )
+        for dimension in engine.ruleset.dimensions
+    ]
+
+
+def _indicator(one: IndicatorExplanation, inputs: VillageInputs) -> IndicatorOut:
+    band = None if one.band is None else BandOut(low=one.band.low, high=one.band.high, text=one.band.text)
+    return IndicatorOut(
+        code=one.code,
+        dimension=one.dimension,
+        labels=texts(one.labels),
+        unit=texts(one.unit),
+        score=one.score,
+        value=one.value,
+        formula=one.formula,
+        band=band,
+        inputs=[
+            InputOut(
+                input=used.input,
+                labels=texts(used.labels),
+                value=used.value,
+                asked=used.asked,
+                report=_source(inputs, used.input),
+            )
+            for used in one.inputs
+        ],
+        not_reported=one.not_reported,
+    )
+
+
+def _source(inputs: VillageInputs, path: str) -> ReportUsed | None:
+    report = inputs.in_force.sources.get(group_of(path))
+    return None if report is None else _report(report)
+
+
+def _report(report: Report) -> ReportUsed:
+    return ReportUsed(
+        report_id=report.report_id,
+        period=report.period,
+        revision=report.revision,
+        source_system=report.source_system,
+        simulated=report.simulated,
+        reported_at=report.reported_at,
+    )
+
+
+def _report_kind(kind: ReportKind, inputs: VillageInputs, today: date) -> ReportKindOut:
+    used = {r.report_id: r for r in inputs.in_force.sources.values() if r.kind == kind}
+    newest = inputs.in_force.newest_period.get(kind)
+    return ReportKindOut(
+        kind=kind,
+        reported=newest is not None,
+        newest_period=newest,
+        age_months=None if newest is None else age_in_months(newest, today),
+        reports=[_report(report) for report in newest_first(list(used.values()))],
+    )
+
+
+def _interventions(inputs: VillageInputs) -> InterventionsOut:
+    done = inputs.done
+    return InterventionsOut(
+        count=len(done),
+        actors=len({actor for one in done for actor in one.actors}),
+        newest=max((one.date for one in done), default=None),
+        simulated=sum(one.simulated for one in done),
+    )

@@ -1,0 +1,36 @@
+"""Rules of assessments: what is worth telling, and how old a report is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+
+_MONTHS = 12
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a village is classed as, apart from when and how often: two equal verdicts are no news."""
+
+    ruleset: str
+    ruleset_digest: str
+    village_class: str
+    scores: dict[str, int]
+    indexes: dict[str, str]
+    answered: int
+    asked: int
+    simulated: bool
+
+
+def age_in_months(period: str, today: date) -> int:
+    """Whole calendar months from a report's month (YYYY-MM) to today's; 0 for this month's."""
+    year, month = period.split("-")
+    return (today.year - int(year)) * _MONTHS + today.month - int(month)
+
+
+def percent(part: int, whole: int) -> Decimal | None:
+    """A share in percent with one decimal, halves up; None of nothing."""
+    if whole == 0:
+        return None
+    return (Decimal(100 * part) / whole).quantize(Decimal("0.1"), ROUND_HALF_UP)

@@ -1,0 +1,186 @@
+"""What the assessments room takes and answers."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.classes import VillageClass
+from contracts.events import RegionNames
+from contracts.facts import ReportKind
+from contracts.regions import RegionCode
+from kit.paging import ListFilters
+
+
+class AssessmentFilters(ListFilters):
+    """Filters of the list of assessments."""
+
+    region: RegionCode | None = Field(None, description="Only inside this region")
+    village_class: VillageClass | None = Field(None, alias="class")
+    simulated: bool | None = Field(None, description="Only villages that rest, or do not rest, on made-up data")
+
+
+class Answer(BaseModel):
+    """Base of what this room answers; built by field name, sent by alias."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+class Texts(Answer):
+    """One text in both languages."""
+
+    id: str
+    en: str
+
+
+class AssessedVillage(Answer):
+    """The village that an assessment is about."""
+
+    id: UUID
+    region_code: str = Field(examples=["33.26.01.2001"])
+    region_names: RegionNames
+    name: str | None
+    status: str
+
+
+class Completeness(Answer):
+    """How much of what the ruleset asks was reported. Not reported is scored, but it is not "no"."""
+
+    answered: int
+    asked: int
+    percent: Decimal | None = Field(description="One decimal; null where nothing is asked")
+
+
+class AssessmentOut(Answer):
+    """What a village is classed as."""
+
+    village: AssessedVillage
+    village_class: VillageClass = Field(alias="class")
+    indexes: dict[str, str] = Field(description="Decimal strings by dimension")
+    scores: dict[str, int] = Field(description="1-4 by indicator")
+    completeness: Completeness
+    without_reports: bool = Field(description="No report of any kind has ever arrived")
+    simulated: bool = Field(description="The village or anything it is assessed from is made-up data")
+    ruleset: str
+    ruleset_digest: str = Field(description="SHA-256 of the ruleset document as canonical JSON")
+    version: int = Field(description="Grows by one whenever this answer changes")
+    assessed_at: datetime = Field(description="Since when this answer holds")
+
+
+class RulesetUsed(Answer):
+    """The ruleset an assessment rests on."""
+
+    id: str
+    version: int
+    digest: str
+    labels: Texts
+    legal_basis: Texts
+    certainty: str
+
+
+class DimensionOut(Answer):
+    """An index against its threshold."""
+
+    code: str
+    labels: Texts
+    index: str
+    threshold: str
+    met: bool
+
+
+class ReportUsed(Answer):
+    """A report that answers are taken from."""
+
+    report_id: UUID
+    period: str = Field(examples=["2025-09"])
+    revision: int
+    source_system: str
+    simulated: bool
+    reported_at: datetime
+
+
+class InputOut(Answer):
+    """One raw input of an indicator."""
+
+    input: str = Field(description="Path of the fact", examples=["family_planning.methods.iud"])
+    labels: Texts
+    value: bool | int | list[str] | None = Field(description="Null means not reported. For interventions their number")
+    asked: bool = Field(description="Whether it counts into completeness")
+    report: ReportUsed | None = Field(description="Where the answer comes from; null where there is no answer")
+
+
+class BandOut(Answer):
+    """The band that the value lies in; null is an open end."""
+
+    low: Decimal | None = Field(alias="from")
+    high: Decimal | None = Field(alias="to")
+    text: str
+
+
+class IndicatorOut(Answer):
+    """One score and what it rests on."""
+
+    code: str
+    dimension: str
+    labels: Texts
+    unit: Texts
+    score: int
+    value: Decimal | None = Field(description="Null where an absent report or answer decided the score")
+    formula: str = Field(description="In words and numbers, Indonesian")
+    band: BandOut | None
+    inputs: list[InputOut]
+    not_reported: list[str] = Field(description="Paths of asked inputs that were not reported")
+
+
+class ReportKindOut(Answer):
+    """How fresh one kind of report is."""
+
+    kind: ReportKind
+    reported: bool
+    newest_period: str | None
+    age_months: int | None = Field(description="Calendar months since that period; null where never reported")
+    reports: list[ReportUsed] = Field(description="Reports that answers in force are taken from, newest first")
+
+
+class InterventionsOut(Answer):
+    """The interventions that count."""
+
+    count: int
+    actors: int = Field(description="Different actors over all of them")
+    newest: date | None
+    simulated: int = Field(description="How many of them are made-up data")
+
+
+class NotReported(Answer):
+    """An input that nobody reported."""
+
+    input: str
+    labels: Texts
+
+
+class AssessmentDetail(Answer):
+    """A village's class and why."""
+
+    village: AssessedVillage
+    village_class: VillageClass = Field(alias="class")
+    class_labels: Texts
+    ruleset: RulesetUsed
+    dimensions: list[DimensionOut]
+    indicators: list[IndicatorOut]
+    completeness: Completeness
+    not_reported: list[NotReported]
+    reports: list[ReportKindOut]
+    interventions: InterventionsOut
+    without_reports: bool
+    simulated: bool = Field(description="The village or anything it is assessed from is made-up data")
+    version: int
+    assessed_at: datetime
+
+
+def texts(labels: Any) -> Texts:
+    """Labels of a ruleset as they are sent."""
+    return Texts(id=labels.id, en=labels.en)

@@ -1,0 +1,1 @@
+"""How many villages of a region are in each class."""

@@ -1,0 +1,66 @@
+"""Endpoints of the class counts room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from contracts.classes import VillageClass
+from contracts.regions import LEVELS, RegionLevel, level_of
+from kit.access import Caller, Scope, requires
+from kit.database import Session
+from kit.problems import Invalid, RegionForbidden, problems
+from services.scoring.assessments.rules import percent
+from services.scoring.class_counts import store
+from services.scoring.class_counts.rules import parts_level
+from services.scoring.class_counts.schemas import ClassCountFilters, ClassCounts, ClassShare, RegionClassCounts
+from services.scoring.class_counts.store import Counted
+from services.scoring.rulesets.library import engine_in_force
+
+router = APIRouter(prefix="/class-counts", tags=["assessments"])
+
+CountReader = Annotated[Caller, requires(Scope.ASSESSMENTS_READ)]
+
+
+@router.get("", responses=problems(RegionForbidden))
+async def get_class_counts(
+    reader: CountReader, session: Session, filters: Annotated[ClassCountFilters, Query()]
+) -> ClassCounts:
+    """How many active Kampung KB of a region are in each class, in all and part by part."""
+    region = reader.narrow(filters.region)
+    by = _level(region, filters.by)
+    counted = await store.counts(session, region, by)
+    codes = list(dict.fromkeys(one.code for one in counted))
+    names = await store.names(session, codes if region is None else [*codes, region])
+    parts: dict[str, list[Counted]] = {code: [] for code in codes}
+    for one in counted:
+        parts[one.code].append(one)
+    return ClassCounts(
+        ruleset=engine_in_force().ruleset.id,
+        by=by,
+        total=_summed(region, names, counted),
+        items=[_summed(code, names, part) for code, part in parts.items()],
+    )
+
+
+def _level(region: str | None, asked: RegionLevel | None) -> RegionLevel:
+    own = None if region is None else level_of(region)
+    try:
+        return RegionLevel(parts_level(LEVELS, own, asked))
+    except ValueError as error:
+        raise Invalid(str(error), errors=[{"pointer": "query:by", "detail": str(error)}]) from error
+
+
+def _summed(code: str | None, names: dict[str, str], counted: Sequence[Counted]) -> RegionClassCounts:
+    total = sum(one.villages for one in counted)
+    by_class = {kind: sum(one.villages for one in counted if one.village_class == kind) for kind in VillageClass}
+    return RegionClassCounts(
+        region_code=code,
+        region_name=None if code is None else names.get(code),
+        total=total,
+        classes={kind: ClassShare(count=count, percent=percent(count, total)) for kind, count in by_class.items()},
+        simulated=sum(one.simulated for one in counted),
+        without_reports=sum(one.without_reports for one in counted),
+    )

@@ -1,0 +1,48 @@
+"""What the class counts room takes and answers."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.classes import VillageClass
+from contracts.regions import RegionCode, RegionLevel
+
+
+class ClassCountFilters(BaseModel):
+    """Which region, and which of its parts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    region: RegionCode | None = Field(None, description="Your own region where left out")
+    by: RegionLevel | None = Field(
+        None, description="Level of the parts; one below the region where left out. Villages only within a district"
+    )
+
+
+class ClassShare(BaseModel):
+    """Villages of one class."""
+
+    count: int
+    percent: Decimal | None = Field(description="Of all villages counted, one decimal; null where there are none")
+
+
+class RegionClassCounts(BaseModel):
+    """Active Kampung KB of a region by class."""
+
+    region_code: str | None = Field(description="Null is the whole country")
+    region_name: str | None = Field(description="Null for the whole country, or where no village is known")
+    total: int
+    classes: dict[VillageClass, ClassShare]
+    simulated: int = Field(description="Of the total, villages that rest on made-up data")
+    without_reports: int = Field(description="Of the total, villages of which no report has ever arrived")
+
+
+class ClassCounts(BaseModel):
+    """Counts of a region and of its parts; the parts add up to the total."""
+
+    ruleset: str
+    by: RegionLevel
+    total: RegionClassCounts
+    items: list[RegionClassCounts]

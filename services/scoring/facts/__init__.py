@@ -1,0 +1,1 @@
+"""Reports as the registry tells of them, and which of their answers are in force."""

@@ -1,0 +1,101 @@
+"""Which answers are in force where several sources report on one village.
+
+For each kind of report the latest report of every source system is taken; answer group by answer group the newest of
+them that answers wins. So the silence of one source never erases another source's answer, while a newer report of the
+same source that leaves a field blank does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+_EACH_MEMBER = frozenset({"profile.poktan", "profile.mechanisms"})
+"""Groups of independent questions; all other nested groups (methods, participants, reasons) are one answer, because
+adding up numbers of two sources would be a number that nobody reported."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One revision of one report, with where it comes from."""
+
+    report_id: UUID
+    kind: str
+    source_system: str
+    period: str
+    revision: int
+    simulated: bool
+    reported_at: datetime
+    facts: Mapping[str, Any]
+
+
+@dataclass
+class InForce:
+    """Facts in force of one village.
+
+    `facts` by report kind (a kind never reported is absent), for each answer group the report that answered it, and
+    the newest period of each kind.
+    """
+
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sources: dict[str, Report] = field(default_factory=dict)
+    newest_period: dict[str, str] = field(default_factory=dict)
+
+
+def facts_in_force(reports: Iterable[Report]) -> InForce:
+    """Facts in force out of all reports of one village, in whatever order they come."""
+    in_force = InForce()
+    for report in newest_first(latest_of_each_source(reports)):
+        chosen = in_force.facts.setdefault(report.kind, {})
+        in_force.newest_period.setdefault(report.kind, report.period)
+        for name, answer in report.facts.items():
+            group = f"{report.kind}.{name}"
+            if group in _EACH_MEMBER:
+                members = chosen.setdefault(name, {})
+                for member, own in (answer or {}).items():
+                    _choose(in_force.sources, members, f"{group}.{member}", member, own, report)
+            else:
+                _choose(in_force.sources, chosen, group, name, answer, report)
+    return in_force
+
+
+def _choose(
+    sources: dict[str, Report], chosen: dict[str, Any], group: str, name: str, answer: Any, report: Report
+) -> None:
+    if group not in sources and _answers(answer):
+        sources[group] = report
+        chosen[name] = answer
+
+
+def _answers(answer: Any) -> bool:
+    """Whether a group says anything: an empty list is an answer ("none"), a group of blanks is not."""
+    if isinstance(answer, Mapping):
+        return any(value is not None for value in answer.values())
+    return answer is not None
+
+
+def latest_of_each_source(reports: Iterable[Report]) -> list[Report]:
+    """The latest report (period, then revision) for each kind and source system."""
+    latest: dict[tuple[str, str], Report] = {}
+    for report in reports:
+        key = (report.kind, report.source_system)
+        if key not in latest or (report.period, report.revision) > (latest[key].period, latest[key].revision):
+            latest[key] = report
+    return list(latest.values())
+
+
+def newest_first(reports: Sequence[Report]) -> list[Report]:
+    """Newest period first; within a period the one reported last.
+
+    The source's name settles the rest, so that every order of arrival gives one result.
+    """
+    return sorted(reports, key=lambda report: (report.period, report.reported_at, report.source_system), reverse=True)
+
+
+def group_of(path: str) -> str:
+    """The answer group that a fact's path (profile.poktan.bkb, family_planning.methods.iud) belongs to."""
+    outer, _, _ = path.rpartition(".")
+    return outer if outer.count(".") == 1 and outer not in _EACH_MEMBER else path

@@ -1,0 +1,77 @@
+"""Queries of the facts room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.events import ReportState
+from services.scoring.facts.rules import Report
+
+_APPLY = sa.text(
+    "INSERT INTO reported_facts (village_id, kind, source_system, period, report_id, revision, simulated, "
+    "reported_at, facts) "
+    "SELECT * FROM unnest(cast(:villages AS uuid[]), cast(:kinds AS text[]), cast(:sources AS text[]), "
+    "cast(:periods AS text[]), cast(:reports AS uuid[]), cast(:revisions AS int[]), cast(:simulated AS bool[]), "
+    "cast(:times AS timestamptz[]), cast(:facts AS jsonb[])) "
+    "ON CONFLICT (village_id, kind, source_system, period) DO UPDATE SET report_id = excluded.report_id, "
+    "revision = excluded.revision, simulated = excluded.simulated, reported_at = excluded.reported_at, "
+    "facts = excluded.facts "
+    "WHERE excluded.revision > reported_facts.revision"
+)
+_LATEST = sa.text(
+    "SELECT DISTINCT ON (village_id, kind, source_system) village_id, kind, source_system, period, report_id, "
+    "revision, simulated, reported_at, facts::text AS facts FROM reported_facts "
+    "WHERE village_id = ANY(cast(:ids AS uuid[])) ORDER BY village_id, kind, source_system, period DESC"
+)
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A report of one kind as its event carries it."""
+
+    kind: str
+    state: ReportState[Any]
+
+    @property
+    def key(self) -> tuple[UUID, str, str, str]:
+        """Where it belongs: village, kind, source system, period."""
+        return (self.state.village.id, self.kind, self.state.source_system, self.state.period)
+
+
+async def apply(session: AsyncSession, reported: Sequence[Reported]) -> None:
+    """Take over reports, at most one a key; a revision older than the one that is there changes nothing."""
+    if not reported:
+        return
+    states = [report.state for report in reported]
+    await session.execute(
+        _APPLY,
+        {
+            "villages": [state.village.id for state in states],
+            "kinds": [report.kind for report in reported],
+            "sources": [state.source_system for state in states],
+            "periods": [state.period for state in states],
+            "reports": [state.report_id for state in states],
+            "revisions": [state.revision for state in states],
+            "simulated": [state.simulated for state in states],
+            "times": [state.reported_at for state in states],
+            "facts": [state.facts.model_dump_json(exclude_none=True) for state in states],
+        },
+    )
+
+
+async def latest(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, list[Report]]:
+    """The latest report of each kind and source system by village; villages without reports are left out."""
+    found: dict[UUID, list[Report]] = {}
+    for village, kind, source, period, report_id, revision, simulated, reported_at, facts in (
+        await session.execute(_LATEST, {"ids": list(ids)})
+    ).all():
+        report = Report(report_id, kind, source, period, revision, simulated, reported_at, orjson.loads(facts))
+        found.setdefault(village, []).append(report)
+    return found

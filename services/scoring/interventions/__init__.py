@@ -1,0 +1,1 @@
+"""Interventions as the interventions service tells of them."""

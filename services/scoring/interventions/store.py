@@ -1,0 +1,85 @@
+"""Queries of the interventions room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.events import InterventionActor, InterventionState
+
+_CLAIM = sa.text(
+    "INSERT INTO interventions (id, village_id, version, date, actors, simulated, withdrawn) "
+    "SELECT id, village, 0, date, '[]', false, true "
+    "FROM unnest(cast(:ids AS uuid[]), cast(:villages AS uuid[]), cast(:dates AS date[])) AS n(id, village, date) "
+    "ON CONFLICT DO NOTHING"
+)
+_LOCK = sa.text("SELECT village_id FROM interventions WHERE id = ANY(cast(:ids AS uuid[])) ORDER BY id FOR UPDATE")
+_APPLY = sa.text(
+    "INSERT INTO interventions (id, village_id, version, date, actors, simulated, withdrawn) "
+    "SELECT * FROM unnest(cast(:ids AS uuid[]), cast(:villages AS uuid[]), cast(:versions AS int[]), "
+    "cast(:dates AS date[]), cast(:actors AS jsonb[]), cast(:simulated AS bool[]), cast(:withdrawn AS bool[])) "
+    "ON CONFLICT (id) DO UPDATE SET village_id = excluded.village_id, version = excluded.version, "
+    "date = excluded.date, actors = excluded.actors, simulated = excluded.simulated, withdrawn = excluded.withdrawn "
+    "WHERE excluded.version > interventions.version"
+)
+_OF_VILLAGES = sa.text(
+    "SELECT village_id, date, actors::text AS actors, simulated FROM interventions "
+    "WHERE village_id = ANY(cast(:ids AS uuid[])) AND NOT withdrawn ORDER BY village_id, date, id"
+)
+
+
+@dataclass(frozen=True)
+class Done:
+    """One intervention that counts: when, who took part, whether it is made up."""
+
+    date: date
+    actors: list[int | str]
+    simulated: bool
+
+
+async def claim(session: AsyncSession, states: Sequence[InterventionState]) -> set[UUID]:
+    """Hold the interventions' rows until the transaction ends; the villages these rows stood for so far.
+
+    A row is made where there is none, so that two consumers with two versions of a new intervention wait for each
+    other. `states` are at most one an intervention; `apply` follows in the same transaction.
+    """
+    ordered = sorted(states, key=lambda state: state.intervention_id)
+    ids = [state.intervention_id for state in ordered]
+    villages = [state.village.id for state in ordered]
+    await session.execute(_CLAIM, {"ids": ids, "villages": villages, "dates": [state.date for state in ordered]})
+    return set((await session.execute(_LOCK, {"ids": ids})).scalars())
+
+
+async def apply(session: AsyncSession, states: Sequence[InterventionState]) -> None:
+    """Take over interventions' new states; what is older than what is there changes nothing."""
+    await session.execute(
+        _APPLY,
+        {
+            "ids": [state.intervention_id for state in states],
+            "villages": [state.village.id for state in states],
+            "versions": [state.version for state in states],
+            "dates": [state.date for state in states],
+            "actors": [orjson.dumps([_identity(actor) for actor in state.actors]).decode() for state in states],
+            "simulated": [state.simulated for state in states],
+            "withdrawn": [state.withdrawn for state in states],
+        },
+    )
+
+
+def _identity(actor: InterventionActor) -> int | str:
+    """What an actor is counted by: the number of the predecessor's list, or the code where that list has none."""
+    return actor.code if actor.web_kkb_number is None else actor.web_kkb_number
+
+
+async def of_villages(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, list[Done]]:
+    """Interventions that count by village, oldest first; villages without any are left out."""
+    found: dict[UUID, list[Done]] = {}
+    for village, day, actors, simulated in (await session.execute(_OF_VILLAGES, {"ids": list(ids)})).all():
+        found.setdefault(village, []).append(Done(day, orjson.loads(actors), simulated))
+    return found

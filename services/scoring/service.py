@@ -1,0 +1,24 @@
+"""The scoring service as a process: its rooms, what it consumes, what runs beside it."""
+
+from __future__ import annotations
+
+from kit.inbox import Subscription
+from kit.process import Service
+from services.scoring.assessments.actions import keep_up_to_date
+from services.scoring.assessments.routes import router as assessments
+from services.scoring.class_counts.routes import router as class_counts
+from services.scoring.facts.actions import take_registry_events
+from services.scoring.interventions.actions import take_intervention_events
+from services.scoring.rulesets.routes import router as rulesets
+
+SERVICE = Service(
+    name="scoring",
+    title="Scoring",
+    description="Rulesets as published data, the class of every Kampung KB under them, and why.",
+    routers=(assessments, class_counts, rulesets),
+    subscriptions=(
+        Subscription("scoring-registry", "KKB_REGISTRY", "kkb.registry.>", take_registry_events),
+        Subscription("scoring-interventions", "KKB_INTERVENTIONS", "kkb.interventions.>", take_intervention_events),
+    ),
+    workers=(keep_up_to_date,),
+)

@@ -1,0 +1,1 @@
+"""Villages as the registry tells of them."""

@@ -1,0 +1,112 @@
+"""Queries of the villages room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped
+from sqlmodel import col
+
+from contracts.events import VillageState
+from contracts.regions import parse_region_code
+from kit import problems
+from services.scoring.villages.tables import Village
+
+ACTIVE = "active"
+
+_INTRODUCE = sa.text(
+    "INSERT INTO villages (id, region_code, version, simulated) "
+    "SELECT id, code, 0, false FROM unnest(cast(:ids AS uuid[]), cast(:codes AS text[])) AS n(id, code) "
+    "ON CONFLICT DO NOTHING"
+)
+_LOCK = sa.text("SELECT id FROM villages WHERE id = ANY(cast(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE")
+_APPLY = sa.text(
+    "INSERT INTO villages (id, region_code, version, status, name, province_name, regency_name, district_name, "
+    "village_name, simulated) "
+    "SELECT * FROM unnest(cast(:ids AS uuid[]), cast(:codes AS text[]), cast(:versions AS int[]), "
+    "cast(:statuses AS text[]), cast(:names AS text[]), cast(:provinces AS text[]), cast(:regencies AS text[]), "
+    "cast(:districts AS text[]), cast(:villages AS text[]), cast(:simulated AS bool[])) "
+    "ON CONFLICT (id) DO UPDATE SET region_code = excluded.region_code, version = excluded.version, "
+    "status = excluded.status, name = excluded.name, province_name = excluded.province_name, "
+    "regency_name = excluded.regency_name, district_name = excluded.district_name, "
+    "village_name = excluded.village_name, simulated = excluded.simulated "
+    "WHERE excluded.version > villages.version"
+)
+
+
+def subtree(column: Mapped[str], region: str | None) -> ColumnElement[bool] | None:
+    """Condition that a code column lies in a region; None where the region is the whole country."""
+    if region is None:
+        return None
+    return or_(column == region, column.startswith(region + ".", autoescape=True))
+
+
+def by_reference(reference: str) -> ColumnElement[bool]:
+    """Condition for an id, or for the active Kampung KB of a region code.
+
+    Raises:
+        Invalid: the reference is neither.
+    """
+    try:
+        return col(Village.id) == UUID(reference)
+    except ValueError:
+        pass
+    try:
+        code = parse_region_code(reference)
+    except ValueError as error:
+        raise problems.Invalid(errors=[{"pointer": "path:village", "detail": str(error)}]) from error
+    return (col(Village.region_code) == code) & (col(Village.status) == ACTIVE)
+
+
+async def introduce(session: AsyncSession, codes: Mapping[UUID, str]) -> None:
+    """Make sure that a row stands for every village; one that has not been told of yet gets version 0.
+
+    Without it there would be nothing to lock while facts of a village arrive before the village itself.
+    """
+    ids = sorted(codes)
+    await session.execute(_INTRODUCE, {"ids": ids, "codes": [codes[village] for village in ids]})
+
+
+async def lock(session: AsyncSession, ids: Iterable[UUID]) -> None:
+    """Hold villages' rows until the transaction ends, taken in one order everywhere.
+
+    Whoever folds facts of a village holds its row, so two consumers cannot each assess it without seeing the other's
+    facts.
+    """
+    await session.execute(_LOCK, {"ids": sorted(ids)})
+
+
+async def apply(session: AsyncSession, states: Sequence[VillageState]) -> None:
+    """Take over villages' new states, at most one a village; what is older than what is there changes nothing."""
+    if not states:
+        return
+    names = [state.region_names for state in states]
+    await session.execute(
+        _APPLY,
+        {
+            "ids": [state.village.id for state in states],
+            "codes": [state.village.region_code for state in states],
+            "versions": [state.village.version for state in states],
+            "statuses": [state.status for state in states],
+            "names": [state.name for state in states],
+            "provinces": [name.province for name in names],
+            "regencies": [name.regency for name in names],
+            "districts": [name.district for name in names],
+            "villages": [name.village for name in names],
+            "simulated": [state.simulated for state in states],
+        },
+    )
+
+
+async def told_of(session: AsyncSession, ids: Iterable[UUID]) -> Sequence[Village]:
+    """Those of the villages that the registry has told of, by id."""
+    query = select(Village).where(col(Village.id).in_(set(ids)), col(Village.version) > 0).order_by(col(Village.id))
+    # Rows are read after statements that changed them behind the session's back.
+    found: Any = await session.scalars(query, execution_options={"populate_existing": True})
+    villages: Sequence[Village] = found.all()
+    return villages

@@ -1,0 +1,112 @@
+"""Counts by class: stranger, wrong region, invalid, happy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from contracts.regions import LEVELS
+from services.scoring.class_counts.rules import parts_level
+from tests.callers import STRANGER, caller
+from tests.scoring.told import known_village
+
+DASAR: dict[str, Any] = {"interventions": []}
+BLANK: dict[str, Any] = {"population": {}}
+
+
+@pytest.fixture(scope="module")
+async def regency(scoring: httpx.AsyncClient) -> str:
+    """A regency of two districts: 1 berkelanjutan and 2 dasar, 1 dasar; one made up, two without reports."""
+    await known_village(scoring, district="98.50.01")
+    await known_village(scoring, DASAR, district="98.50.01", simulated=True)
+    await known_village(scoring, DASAR, district="98.50.01")
+    await known_village(scoring, BLANK, district="98.50.02")
+    await known_village(scoring, BLANK, district="98.51.01", status="inactive")
+    return "98.50"
+
+
+async def counted(scoring: httpx.AsyncClient, who: dict[str, str] | None = None, **params: str) -> dict[str, Any]:
+    answer = await scoring.get("/class-counts", params=params, headers=who or caller("reader"))
+    assert answer.status_code == 200, answer.text
+    result: dict[str, Any] = answer.json()
+    return result
+
+
+class TestGetClassCounts:
+    async def test_stranger(self, scoring: httpx.AsyncClient) -> None:
+        assert (await scoring.get("/class-counts", headers=STRANGER)).status_code == 401
+
+    async def test_wrong_region(self, scoring: httpx.AsyncClient) -> None:
+        answer = await scoring.get("/class-counts?region=98", headers=caller("reader", region="98.50"))
+        assert answer.status_code == 403
+
+    @pytest.mark.parametrize(
+        "query",
+        ["by=country", "wilayah=98", "region=98.50&by=province", "region=331", "by=village", "region=98&by=village"],
+    )
+    async def test_invalid(self, scoring: httpx.AsyncClient, query: str) -> None:
+        answer = await scoring.get(f"/class-counts?{query}", headers=caller("reader"))
+        assert answer.status_code == 422
+        assert answer.json()["errors"]
+
+    async def test_happy_one_level_below(self, scoring: httpx.AsyncClient, regency: str) -> None:
+        answer = await counted(scoring, region=regency)
+        assert (answer["ruleset"], answer["by"]) == ("web-2021", "district")
+        total = answer["total"]
+        assert (total["region_code"], total["region_name"]) == ("98.50", "Kabupaten 98.50")
+        assert (total["total"], total["simulated"], total["without_reports"]) == (4, 1, 2)
+        assert total["classes"] == {
+            "dasar": {"count": 3, "percent": "75.0"},
+            "berkembang": {"count": 0, "percent": "0.0"},
+            "mandiri": {"count": 0, "percent": "0.0"},
+            "berkelanjutan": {"count": 1, "percent": "25.0"},
+        }
+        assert [(one["region_code"], one["region_name"], one["total"]) for one in answer["items"]] == [
+            ("98.50.01", "Kecamatan 98.50.01", 3),
+            ("98.50.02", "Kecamatan 98.50.02", 1),
+        ]
+
+    @pytest.mark.usefixtures("regency")
+    @pytest.mark.parametrize("by", ["province", "regency", "district"])
+    async def test_parts_add_up_to_the_total(self, scoring: httpx.AsyncClient, by: str) -> None:
+        answer = await counted(scoring, region="98", by=by)
+        assert answer["by"] == by
+        for name in ("total", "simulated", "without_reports"):
+            assert sum(one[name] for one in answer["items"]) == answer["total"][name]
+        for kind, share in answer["total"]["classes"].items():
+            assert sum(one["classes"][kind]["count"] for one in answer["items"]) == share["count"]
+
+    async def test_a_caller_sees_their_own_region(self, scoring: httpx.AsyncClient, regency: str) -> None:
+        own = await counted(scoring, caller("officer", region="98.50"))
+        assert own == await counted(scoring, region=regency)
+
+    @pytest.mark.usefixtures("regency")
+    async def test_villages_within_a_district(self, scoring: httpx.AsyncClient) -> None:
+        answer = await counted(scoring, region="98.50.02")
+        assert answer["by"] == "village"
+        assert [one["total"] for one in answer["items"]] == [1]
+
+    @pytest.mark.usefixtures("regency")
+    async def test_inactive_villages_do_not_count_and_nothing_is_an_answer(self, scoring: httpx.AsyncClient) -> None:
+        answer = await counted(scoring, region="98.51")
+        assert answer["items"] == []
+        assert answer["total"]["total"] == 0
+        assert answer["total"]["classes"]["dasar"] == {"count": 0, "percent": None}
+
+
+@pytest.mark.parametrize(
+    ("region", "asked", "level"),
+    [
+        (None, None, "province"),
+        ("province", None, "regency"),
+        ("regency", None, "district"),
+        ("district", None, "village"),
+        ("village", None, "village"),
+        (None, "district", "district"),
+        ("regency", "regency", "regency"),
+    ],
+)
+def test_level_of_the_parts(region: str | None, asked: str | None, level: str) -> None:
+    assert parts_level(LEVELS, region, asked) == level

@@ -1,0 +1,125 @@
+"""Which answers are in force: silence never erases another source's answer, a blank of the same source does."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from kit.ids import uuid7
+from services.scoring.facts.rules import Report, facts_in_force, group_of
+
+
+def report(
+    kind: str,
+    facts: dict[str, Any],
+    *,
+    period: str = "2025-09",
+    source: str = "manual",
+    revision: int = 1,
+    day: int = 1,
+) -> Report:
+    return Report(
+        report_id=uuid7(),
+        kind=kind,
+        source_system=source,
+        period=period,
+        revision=revision,
+        simulated=False,
+        reported_at=datetime(2025, 10, day, tzinfo=UTC),
+        facts=facts,
+    )
+
+
+def test_no_report_is_no_fact() -> None:
+    in_force = facts_in_force([])
+    assert (in_force.facts, in_force.sources, in_force.newest_period) == ({}, {}, {})
+
+
+def test_silence_of_one_source_never_erases_another_sources_answer() -> None:
+    officer = report("population", {"pus": 112, "families": 300}, period="2024-01")
+    siga = report("population", {"pus": 120}, source="siga")
+    in_force = facts_in_force([siga, officer])
+    assert in_force.facts["population"] == {"pus": 120, "families": 300}
+    assert in_force.sources == {"population.pus": siga, "population.families": officer}
+    assert in_force.newest_period == {"population": "2025-09"}
+
+
+def test_a_newer_report_of_the_same_source_that_leaves_a_field_blank_erases_it() -> None:
+    before = report("population", {"pus": 112, "families": 300}, period="2024-01")
+    after = report("population", {"pus": 120})
+    assert facts_in_force([before, after]).facts["population"] == {"pus": 120}
+
+
+def test_a_later_revision_of_the_same_period_counts() -> None:
+    first, second = report("population", {"pus": 1}), report("population", {"pus": 2}, revision=2)
+    for order in ([first, second], [second, first]):
+        assert facts_in_force(order).facts["population"] == {"pus": 2}
+
+
+def test_an_earlier_period_corrected_later_does_not_become_the_latest() -> None:
+    old = report("population", {"pus": 1}, period="2025-08", revision=9, day=9)
+    new = report("population", {"pus": 2}, period="2025-09")
+    assert facts_in_force([old, new]).facts["population"] == {"pus": 2}
+
+
+def test_numbers_of_two_sources_are_never_mixed_inside_one_group() -> None:
+    officer = report("family_planning", {"methods": {"iud": 5, "pill": 7}, "bpjs_users": 3}, period="2025-01")
+    siga = report("family_planning", {"methods": {"iud": 9}}, source="siga")
+    in_force = facts_in_force([officer, siga])
+    assert in_force.facts["family_planning"] == {"methods": {"iud": 9}, "bpjs_users": 3}
+    assert in_force.sources["family_planning.methods"] is siga
+
+
+def test_poktan_and_mechanisms_are_answered_one_by_one() -> None:
+    officer = report(
+        "profile", {"poktan": {"bkb": False, "uppka": True}, "mechanisms": {"outreach": True}}, period="2025-01"
+    )
+    siga = report("profile", {"poktan": {"bkb": True}, "mechanisms": {}}, source="siga")
+    in_force = facts_in_force([officer, siga])
+    assert in_force.facts["profile"] == {"poktan": {"bkb": True, "uppka": True}, "mechanisms": {"outreach": True}}
+    assert in_force.sources["profile.poktan.uppka"] is officer
+
+
+def test_an_empty_list_is_an_answer_and_a_group_of_blanks_is_not() -> None:
+    officer = report("profile", {"funding_sources": ["apbn"]}, period="2025-01")
+    other = report("profile", {"funding_sources": []}, source="siga")
+    assert facts_in_force([officer, other]).facts["profile"]["funding_sources"] == []
+    split = report("family_planning", {"non_users": {"pregnant": 4}}, period="2025-01")
+    blank = report("family_planning", {"non_users": {"pregnant": None}}, source="siga")
+    assert facts_in_force([split, blank]).facts["family_planning"] == {"non_users": {"pregnant": 4}}
+
+
+def test_a_report_that_answers_nothing_was_still_made() -> None:
+    in_force = facts_in_force([report("population", {})])
+    assert in_force.facts == {"population": {}}
+    assert in_force.sources == {}
+
+
+def test_every_order_of_arrival_gives_one_result() -> None:
+    reports = [
+        report("population", {"pus": 1, "families": None}),
+        report("population", {"pus": 2, "families": 5}, source="siga"),
+        report("population", {"pus": 3, "families": 6}, source="demo"),
+        report("population", {"pus": 4}, source="siga", period="2025-08"),
+    ]
+    results = [facts_in_force(order) for order in itertools.permutations(reports)]
+    assert all(result == results[0] for result in results)
+    assert results[0].facts["population"] == {"pus": 2, "families": 5}
+
+
+@pytest.mark.parametrize(
+    ("path", "group"),
+    [
+        ("profile.pokja", "profile.pokja"),
+        ("profile.poktan.bkb", "profile.poktan.bkb"),
+        ("profile.mechanisms.outreach", "profile.mechanisms.outreach"),
+        ("family_planning.methods.iud", "family_planning.methods"),
+        ("family_planning.unmet_need", "family_planning.unmet_need"),
+        ("interventions", "interventions"),
+    ],
+)
+def test_group_of_a_path(path: str, group: str) -> None:
+    assert group_of(path) == group
