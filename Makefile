@@ -7,7 +7,7 @@ CODE := contracts kit services gateway deploy cli tests benchmarks
 COMPILE = .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint types imports drift format contracts benchmarks lock clean
+.PHONY: help up test check lint types imports drift format contracts benchmarks env lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
@@ -41,11 +41,14 @@ contracts: $(READY) ## write contracts/ from the code: OpenAPI, AsyncAPI, event 
 	@$(PY) -m deploy.contracts
 
 benchmarks: $(READY) ## measure, as ratios against a peer in the same run
-	@for script in benchmarks/[a-z]*.py; do $(PY) "$$script" || exit 1; done
+	@for script in benchmarks/[a-z]*.py; do $(PY) -m "benchmarks.$$(basename "$$script" .py)" || exit 1; done
 
 format: $(READY) ## ruff: format and repair what can be repaired
 	@$(PY) -m ruff format $(CODE)
 	@$(PY) -m ruff check --fix $(CODE)
+
+env: ## write .env with generated passwords for docker compose; an existing one stays
+	@sh deploy/compose/env.sh
 
 lock: $(READY) ## renew requirements/*.txt from pyproject.toml (newest versions, hashes for every platform)
 	@$(COMPILE) pyproject.toml -o requirements/runtime.txt

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dotenv import dotenv_values
+
 from deploy.embedded.databases import SERVICES
 from deploy.embedded.processes import Child
 from deploy.embedded.settings import CHECKOUT, EmbeddedSettings
@@ -43,7 +45,7 @@ class Surroundings:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.gateway_port}"
 
     def environment(self, service: str) -> dict[str, str]:
-        """A process's settings: ours on top of the caller's environment (log level, pool sizes and the like)."""
+        """A process's settings: ours on top of the caller's environment and `.env` (log level, pool sizes and the like)."""
         settings = self.settings
         own = {
             "KKB_HOST": settings.gateway_host if service == "gateway" else "127.0.0.1",
@@ -63,7 +65,7 @@ class Surroundings:
                 "KKB_SCORING_URL": f"http://127.0.0.1:{settings.scoring_port}",
                 "KKB_ADMIN_KEY_FILE": str(self.admin_key_file),
             }
-        return {**os.environ, **own}
+        return {**_from_env_file(), **os.environ, **own}
 
 
 def preparation(surroundings: Surroundings, held_descriptors: Sequence[int]) -> Child:
@@ -116,3 +118,9 @@ def answers_ready(ops_port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _from_env_file() -> dict[str, str]:
+    """The KKB_ settings of `.env`, which the processes themselves do not read."""
+    found = dotenv_values(CHECKOUT / ".env")
+    return {name: value for name, value in found.items() if name.startswith("KKB_") and value}

@@ -7,12 +7,13 @@ import pytest
 from deploy.embedded.ports import check_ports, free_port
 from deploy.embedded.problems import StartProblem
 from deploy.embedded.secrets import kept_password
-from deploy.embedded.settings import CHECKOUT, PortUse, read_settings
+from deploy.embedded.settings import CHECKOUT, EmbeddedSettings, PortUse, read_settings
 
 
 class TestSettings:
     def test_defaults_lie_in_the_checkout(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("KKB_DATA_DIR", raising=False)
+        monkeypatch.setitem(EmbeddedSettings.model_config, "env_file", None)  # a person's own
         assert read_settings().data_dir == CHECKOUT / ".data"
 
     def test_a_port_that_is_no_number_is_one_line_that_names_the_setting(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,9 +19,7 @@ CLASSES = {"dasar": 244, "berkembang": 22, "mandiri": 7, "berkelanjutan": 12}
 
 
 @pytest.fixture(scope="module")
-async def platform(
-    servers: ThrowawayServers, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Platform]:
+async def platform(servers: ThrowawayServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
     async with running_platform(servers, tmp_path_factory.mktemp("demo-platform")) as running:
         yield running
 
