@@ -21,6 +21,8 @@ _SEPARATORS: Final = re.compile(r"[\W_]+")
 _KODE: Final = re.compile(r"[0-9]{4}", re.ASCII)
 _MOST_READINGS: Final = 64
 _MOST_SHOWN: Final = 80
+_MOST_LETTERS: Final = 150
+"""No official name has even half as many letters; a longer cell holds something else."""
 
 
 class How(StrEnum):
@@ -35,6 +37,7 @@ class PlaceReason(StrEnum):
     """Why a written place is not resolved."""
 
     NAME_MISSING = "name_missing"
+    NAME_TOO_LONG = "name_too_long"
     PROVINCE_OUTSIDE = "province_outside"
     REGENCY_UNKNOWN = "regency_unknown"
     DISTRICT_UNKNOWN = "district_unknown"
@@ -211,6 +214,9 @@ class Resolver:
         for column, name in zip(("PROVINSI", "KABUPATEN", "KECAMATAN", "KELURAHAN"), place, strict=False):
             if not words(name):
                 return Unplaced(PlaceReason.NAME_MISSING, f"kolom {column} kosong")
+            if len(name) > _MOST_LETTERS:
+                detail = f'kolom {column} berisi {len(name)} huruf: "{shown(name)}"'
+                return Unplaced(PlaceReason.NAME_TOO_LONG, detail)
         kode = place.kode.strip()
         if kode and not _KODE.fullmatch(kode):
             detail = f'KODE "{shown(kode)}" bukan empat angka terakhir kode desa/kelurahan'

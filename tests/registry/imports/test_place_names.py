@@ -81,6 +81,12 @@ class TestByName:
         assert isinstance(outcome, Unplaced)
         assert "KELURAHAN" in outcome.detail
 
+    def test_a_cell_that_is_too_long_for_a_name_is_none_and_no_alias_either(self) -> None:
+        outcome = settle(place("SUKAMAJU " * 40, "2001"))
+        assert reason(outcome) is PlaceReason.NAME_TOO_LONG
+        assert isinstance(outcome, Unplaced)
+        assert len(outcome.detail) < 150
+
     def test_a_gazetteer_covers_one_province(self) -> None:
         with pytest.raises(ValueError, match="one province"):
             Gazetteer.of((*REGIONS, ("97", "Contoh Timur")))

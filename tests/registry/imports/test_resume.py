@@ -73,13 +73,13 @@ class Process:
 
         await eventually(answers, 60)
 
-    def signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
         if self._running is not None and self._running.poll() is None:
             self._running.send_signal(number)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        self.signal(number)
-        self.signal(signal.SIGCONT)
+        self.send(number)
+        self.send(signal.SIGCONT)
         if self._running is not None:
             self._running.wait(30)
 
@@ -110,7 +110,7 @@ async def test_another_process_goes_on_where_a_killed_one_stopped(
     first, second = processes
     files, desa = regency_tables()
     await asyncio.gather(first.start(), second.start())
-    second.signal(signal.SIGSTOP)  # so that it is the first who takes the import
+    second.send(signal.SIGSTOP)  # so that it is the first who takes the import
     holder = await asyncpg.connect(database.replace("+asyncpg", ""))
     async with first.client() as client:
         desk = Desk(client)
@@ -134,7 +134,7 @@ async def test_another_process_goes_on_where_a_killed_one_stopped(
     assert halfway["state"] == "running"
     assert 0 < halfway["progress"]["rows_done"] < halfway["progress"]["rows_total"]
 
-    second.signal(signal.SIGCONT)
+    second.send(signal.SIGCONT)
     await asyncio.sleep(1.5)  # long enough for the second to have looked at the queue and left the import alone
     assert await holder.fetchval("SELECT attempts FROM imports") == 0
     first.kill()

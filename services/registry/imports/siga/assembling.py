@@ -22,6 +22,7 @@ from services.registry.aliases.rules import (
     Unplaced,
     WrittenPlace,
     place_key,
+    shown,
 )
 from services.registry.imports.reasons import SKIPPING, RowReason, RowStatus
 from services.registry.imports.siga.kinds import ANNOUNCED, FIRST_LAUNCH_YEARS, KINDS, Meaning, Rhythm
@@ -124,7 +125,7 @@ class _Places:
 
 
 def _one_line(place: WrittenPlace) -> WrittenPlace:
-    return WrittenPlace(*(" ".join(name.split()) for name in place))
+    return WrittenPlace(*(shown(name) for name in place))
 
 
 def assemble(
