@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import uvicorn
-
 from gateway.app import compose
 from gateway.contract import committed
+from gateway.proxy.listening import GuardedProtocol
 from gateway.settings import GatewaySettings
 from kit import logs
-from kit.process import serve
+from kit.process import run_main, serve
 
 
 def main() -> None:
@@ -20,10 +17,9 @@ def main() -> None:
 
     async def run() -> None:
         gateway = compose(settings, committed())
-        await serve(gateway.door, gateway.health, settings)
+        await serve(gateway.door, gateway.health, settings, GuardedProtocol)
 
-    with asyncio.Runner(loop_factory=uvicorn.Config(app="").get_loop_factory()) as runner:
-        runner.run(run())
+    run_main(run)
 
 
 if __name__ == "__main__":

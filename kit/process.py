@@ -122,11 +122,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: ASGIApp, host: str, port: int, drain: float, lifespan: str) -> _Server:
+def _server(
+    app: ASGIApp, host: str, port: int, drain: float, lifespan: str, protocol: type[asyncio.Protocol] | None = None
+) -> _Server:
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
+        http=protocol or "httptools",
         log_config=None,
         access_log=False,
         lifespan=lifespan,  # type: ignore[arg-type]  # uvicorn types it as a literal
@@ -139,9 +142,14 @@ def _server(app: ASGIApp, host: str, port: int, drain: float, lifespan: str) -> 
     return _Server(config)
 
 
-async def serve(app: ASGIApp, health: Health, settings: ServiceSettings) -> None:
-    """Serve the API and the operators' port until SIGTERM or SIGINT, then drain: readiness drops first."""
-    api = _server(app, settings.host, settings.port, settings.drain_seconds, "on")
+async def serve(
+    app: ASGIApp, health: Health, settings: ServiceSettings, protocol: type[asyncio.Protocol] | None = None
+) -> None:
+    """Serve the API and the operators' port until SIGTERM or SIGINT, then drain: readiness drops first.
+
+    `protocol` replaces uvicorn's HTTP protocol where the API is open to strangers.
+    """
+    api = _server(app, settings.host, settings.port, settings.drain_seconds, "on", protocol)
     ops = _server(ops_app(health), settings.ops_host, settings.ops_port, 1, "off")
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -166,6 +174,11 @@ def run(service: Service, settings: ServiceSettings) -> None:
         app = application(service, settings)
         await serve(Observed(app), health_of(app), settings)
 
+    run_main(main)
+
+
+def run_main(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a process's main function on uvloop."""
     uvloop_factory = uvicorn.Config(app="", log_config=None).get_loop_factory()
     with asyncio.Runner(loop_factory=uvloop_factory) as runner:
         runner.run(main())
