@@ -107,7 +107,16 @@ def platform(open_folder: Path) -> Iterator[Platform]:
 
 
 class TestUp:
-    def test_first_start_stop_and_second_start(self, platform: Platform) -> None:
+    def test_failed_start_first_start_stop_and_second_start(self, platform: Platform) -> None:
+        broken = platform.start(KKB_DATABASE_POOL="1")  # below what a process accepts
+        assert broken.process.wait(START_SECONDS) == 1
+        assert re.search(
+            r"^\w+ ended while starting \(exit code 1\); .*\.log ends with:\n(.*\n)*.*database_pool",
+            broken.said,
+            re.MULTILINE,
+        )
+        assert broken.said.index("Everything has stopped.") < broken.said.index("ended while starting")
+
         first = platform.start()
         first.wait_until_ready()
         assert DEMONSTRATION in first.said
