@@ -21,7 +21,6 @@ from kit.ids import uuid7
 from kit.outbox import publish
 from services.scoring.assessments import store
 from services.scoring.assessments.rules import Verdict
-from services.scoring.assessments.tables import Assessment
 from services.scoring.facts import store as facts
 from services.scoring.facts.rules import InForce, facts_in_force
 from services.scoring.interventions import store as interventions
@@ -34,7 +33,7 @@ from services.scoring.villages.tables import Village
 log = logging.getLogger(__name__)
 
 SOURCE = "/services/scoring"
-_CHUNK = 500
+_CHUNK = 1_000
 _LOOK_AGAIN_SECONDS = 60.0
 
 
@@ -90,9 +89,9 @@ async def assess(session: AsyncSession, ids: Iterable[UUID]) -> int:
         before = known.get(one.village.id)
         verdict = _verdict(engine, evaluation, place, simulated=one.simulated)
         row = _row(one, verdict, before, now)
-        if before is None or row != before.model_dump():
+        if row != before:
             rows.append(row)
-        if before is None or row["version"] != before.version:
+        if before is None or row["version"] != before["version"]:
             news.append(_event(row, verdict, before, now))
     await store.write(session, rows)
     await publish(session, news)
@@ -114,27 +113,24 @@ def _verdict(engine: Engine, evaluation: Evaluation, place: int, *, simulated: b
     )
 
 
-def _verdict_of(assessment: Assessment) -> Verdict:
-    return Verdict(**assessment.model_dump(include=set(Verdict.__dataclass_fields__)))
-
-
-def _row(one: VillageInputs, verdict: Verdict, before: Assessment | None, now: datetime) -> dict[str, Any]:
-    same = before is not None and _verdict_of(before) == verdict
-    version = 0 if before is None else before.version
+def _row(one: VillageInputs, verdict: Verdict, before: dict[str, Any] | None, now: datetime) -> dict[str, Any]:
+    own = vars(verdict)
+    same = before is not None and all(before[name] == value for name, value in own.items())
+    version = 0 if before is None else before["version"]
     return {
         "village_id": one.village.id,
         "region_code": one.village.region_code,
         "active": one.village.status == villages.ACTIVE,
         "without_reports": not one.in_force.facts,
-        **vars(verdict),
+        **own,
         "version": version if same else version + 1,
-        "assessed_at": before.assessed_at if before is not None and same else now,
+        "assessed_at": before["assessed_at"] if before is not None and same else now,
     }
 
 
-def _event(row: dict[str, Any], verdict: Verdict, before: Assessment | None, now: datetime) -> VillageClassified:
+def _event(row: dict[str, Any], verdict: Verdict, before: dict[str, Any] | None, now: datetime) -> VillageClassified:
     key = VillageKey(id=row["village_id"], region_code=row["region_code"], version=row["version"])
-    previous = None if before is None else before.village_class
+    previous = None if before is None else before["village_class"]
     data = Classification.model_validate(
         {"village": key, "previous_class": previous, "assessed_at": now, **vars(verdict)}
     )

@@ -7,7 +7,7 @@ same source that leaves a field blank does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -29,7 +29,7 @@ class Report:
     revision: int
     simulated: bool
     reported_at: datetime
-    facts: Mapping[str, Any]
+    facts: dict[str, Any]
 
 
 @dataclass
@@ -72,7 +72,7 @@ def _choose(
 
 def _answers(answer: Any) -> bool:
     """Whether a group says anything: an empty list is an answer ("none"), a group of blanks is not."""
-    if isinstance(answer, Mapping):
+    if isinstance(answer, dict):
         return any(value is not None for value in answer.values())
     return answer is not None
 

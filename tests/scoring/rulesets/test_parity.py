@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.scoring.rulesets.library import published_rulesets
+from tests.conftest import SHARED
 
-SHARED = Path(os.environ.get("KKB_SHARED", Path(__file__).parents[4] / "shared"))
 CASES = SHARED / "parity" / "web-2021.jsonl.gz"
 
 pytestmark = pytest.mark.skipif(not CASES.exists(), reason="the parity cases are not part of the repository")
