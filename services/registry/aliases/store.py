@@ -46,10 +46,10 @@ async def list_page(session: AsyncSession, caller: Caller, filters: AliasFilters
     query = _visible(select(PlaceAlias), caller.narrow(filters.region))
     if filters.source_system is not None:
         query = query.where(col(PlaceAlias.source_system) == filters.source_system)
-    after = decode_cursor(filters.cursor, str, str)
+    after = decode_cursor(filters.cursor, str, UUID)
     if after is not None:
         code, number = col(PlaceAlias.region_code), col(PlaceAlias.id)
-        query = query.where((code > after[0]) | ((code == after[0]) & (number > UUID(after[1]))))
+        query = query.where((code > after[0]) | ((code == after[0]) & (number > after[1])))
     query = query.order_by(col(PlaceAlias.region_code), col(PlaceAlias.id)).limit(filters.limit + 1)
     return (await session.scalars(query)).all()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -22,7 +22,6 @@ TARGETS = (
     "PROVINSI,KABUPATEN,KECAMATAN,KELURAHAN,SASARAN BKB,KESERTAAN BKB,"
     "SASARAN BKR,KESERTAAN BKR,SASARAN BKL,KESERTAAN BKL,BULAN"
 )
-OFFICER = ("officer",)
 
 
 def table(head: str, *lines: str) -> bytes:
@@ -65,10 +64,15 @@ async def district(registry: httpx.AsyncClient, code: str) -> District:
 
 @dataclass
 class Desk:
-    """An office with its own rights."""
+    """An office: an officer of one region, or of the whole country."""
 
     client: httpx.AsyncClient
-    headers: dict[str, str] = field(default_factory=lambda: caller(*OFFICER))
+    region: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """A fresh identity: it lives for a minute, an import on a busy machine for longer."""
+        return caller("officer", region=self.region)
 
     async def open(self, region: str, **more: Any) -> str:
         body = {"format": "siga", "region": region, "year": 2025, **more}

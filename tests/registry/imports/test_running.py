@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 import sqlalchemy as sa
 
+from services.registry.imports import running, store
 from services.registry.imports.worker import erase_old
 from tests.callers import caller
 from tests.conftest import app_of
@@ -212,7 +214,7 @@ class TestAnnouncements:
 class TestRegions:
     async def test_rows_outside_the_region_are_rejected(self, registry: httpx.AsyncClient) -> None:
         inside, outside = await district(registry, "75.04.03"), await district(registry, "75.05.01")
-        desk = Desk(registry, caller("officer", region="75.04"))
+        desk = Desk(registry, "75.04")
         files = {"a.csv": inside.kkb(1), "b.csv": outside.kkb(1), "c.csv": outside.pus("5,1,MEI")}
         found = await desk.bring("75.04.03", files)
         assert [(row["status"], row["reason"]) for row in await desk.rows(found["id"])] == [
@@ -309,6 +311,34 @@ class TestFailure:
         failed = await desk.ended(number)
         assert failed["state"] == "failed"
         assert "5 kali" in failed["failure"]
+
+    async def test_rows_that_went_missing_between_two_runs_are_noticed(
+        self, registry: httpx.AsyncClient, desk: Desk
+    ) -> None:
+        place = await district(registry, "75.71.04")
+        number = await desk.open("75.71")
+        await desk.upload(number, "kkb.csv", place.kkb(1))
+        await _execute(
+            registry,
+            f"UPDATE imports SET state = 'running', position = '99' WHERE id = '{number}'",
+            f"INSERT INTO import_queue VALUES ('{number}', now())",
+        )
+        failed = await desk.ended(number)
+        assert failed["state"] == "failed"
+        assert "buka impor baru" in failed["failure"]
+
+    async def test_a_worker_that_was_overtaken_stores_nothing(self, registry: httpx.AsyncClient, desk: Desk) -> None:
+        place = await district(registry, "75.71.05")
+        number = await desk.open("75.71")
+        await desk.upload(number, "kkb.csv", place.kkb(1))
+        database = app_of(registry).state.database
+        async with database.transaction() as session:
+            job = await running._prepare(database, await store.get(session, UUID(number)))
+        await _execute(registry, f"UPDATE imports SET state = 'running', position = '75' WHERE id = '{number}'")
+        (codes,) = job.chunks(None)
+        with pytest.raises(running.Overtaken):
+            await running._store_chunk(database, job, codes, None)
+        assert await traces(registry, place.code) == (0, 0, 0, 0)
 
     async def test_tables_and_rows_are_erased_after_their_time_and_the_summary_stays(
         self, registry: httpx.AsyncClient, desk: Desk
