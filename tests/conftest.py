@@ -18,6 +18,9 @@ from deploy.embedded.throwaway import ThrowawayServers, throwaway_servers
 from kit.observe import Observed
 from kit.process import Service, application
 from kit.settings import ServiceSettings
+from services.interventions.service import SERVICE as INTERVENTIONS
+from services.registry.service import SERVICE as REGISTRY
+from services.scoring.service import SERVICE as SCORING
 from tests.callers import SIGNING_KEY
 
 REPOSITORY = Path(__file__).parents[1]
@@ -69,9 +72,21 @@ def start(servers: ThrowawayServers, public_key_file: Path) -> Start:
 @pytest.fixture(scope="session")
 async def registry(start: Start) -> AsyncIterator[httpx.AsyncClient]:
     """The registry with the official regions."""
-    from services.registry.service import SERVICE
+    async with start(REGISTRY) as client:
+        yield client
 
-    async with start(SERVICE) as client:
+
+@pytest.fixture(scope="session")
+async def interventions(start: Start) -> AsyncIterator[httpx.AsyncClient]:
+    """The interventions service; its villages come by events only."""
+    async with start(INTERVENTIONS) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def scoring(start: Start) -> AsyncIterator[httpx.AsyncClient]:
+    """The scoring service; all it knows comes by events."""
+    async with start(SCORING) as client:
         yield client
 
 

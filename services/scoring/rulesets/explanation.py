@@ -24,9 +24,11 @@ from services.scoring.rulesets.document import (
     Input,
     Labels,
     Mean,
+    Missing,
     Percentage,
     Ruleset,
     Sum,
+    operands,
 )
 from services.scoring.rulesets.engine import CompiledIndicator, Engine, Evaluation, formula_value
 from services.scoring.rulesets.inputs import InputKind, fact_inputs
@@ -168,10 +170,18 @@ def _formula_text(
     told = _Teller(ruleset, columns, village, noting=units is not None).told(indicator.formula)
     if units is not None:
         value = Decimal(units).scaleb(-compiled.span.decimals)
-        return f"{told} = {_with_unit(value, indicator.unit.id)}"
+        return f"{told} = {_with_unit(value, indicator.unit.id)}{_counted_as_none(indicator.formula, village)}"
     why = f"laporan {' dan '.join(absent)} belum ada" if absent else "yang dibutuhkan belum dilaporkan"
     result = "tidak dapat dinilai" if score is None else f"skor {score} ditetapkan aturan"
     return f"{told}: {why}, {result}"
+
+
+def _counted_as_none(formula: Formula, village: VillageFacts) -> str:
+    """Says so where the ruleset counts an answer that was not given as if there were none: missing is not zero."""
+    counts = isinstance(formula, CountMet | GatedCount | CountChoices) and formula.missing is Missing.ZERO
+    if not counts or all(fact_at(village, leaf.input) is not None for leaf in operands(formula)):
+        return ""
+    return " [yang tidak dilaporkan dihitung 0 menurut aturan]"
 
 
 class _Teller:

@@ -54,7 +54,7 @@ def test_an_absent_report_that_decides_the_score_is_said() -> None:
 
 def test_answers_and_choices() -> None:
     assert told("input_sarana", {"profile": {"secretariat": True}}).formula == (
-        "Sekretariat: ya; Rumah DataKu: tidak dilaporkan = 1 sarana"
+        "Sekretariat: ya; Rumah DataKu: tidak dilaporkan = 1 sarana [yang tidak dilaporkan dihitung 0 menurut aturan]"
     )
     funds = {"profile": {"funding_sources": ["apbn", "csr"]}}
     assert told("input_sumber_dana", funds).formula == "Sumber dana: APBN, Perusahaan (CSR) = 2 sumber dana"
