@@ -1,0 +1,74 @@
+"""`kkb classes`: how many villages of a region are in each class."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from cli.access import gateway_of
+from cli.options import AsJson, Region
+from cli.screen import console, decimal, number, show_json, show_table, table
+from cli.words import CLASSES, SIMULATED
+
+
+class Level(StrEnum):
+    """Levels of regions that villages are counted by."""
+
+    PROVINCE = "province"
+    REGENCY = "regency"
+    DISTRICT = "district"
+    VILLAGE = "village"
+
+
+_LEVELS = {"province": "provinsi", "regency": "kabupaten/kota", "district": "kecamatan", "village": "desa/kelurahan"}
+_NUMBERS = (*CLASSES.values(), "Jumlah", "Simulasi", "Tanpa laporan")
+
+
+def show_classes(
+    ctx: typer.Context,
+    region: Region = None,
+    by: Annotated[Level | None, typer.Option(help="Tingkat wilayah pada baris tabel")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Jumlah Kampung KB menurut kelas, per bagian wilayah."""
+    counts = gateway_of(ctx).get("/class-counts", region=region, by=by.value if by else None)
+    if as_json:
+        show_json(counts)
+        return
+    whole, parts = counts["total"], counts["items"]
+    title = f"Klasifikasi {_name(whole)} per {_LEVELS[counts['by']]} (aturan {counts['ruleset']})"
+    shown = table("Kode", "Wilayah", *_NUMBERS, numbers=_NUMBERS)
+    for part in parts:
+        shown.add_row(*_row(part))
+    shown.add_section()
+    shown.add_row(*_row(whole, "Jumlah"), style="bold")
+    screen = console()
+    show_table(screen, title, shown)
+    if whole["total"] == 0:
+        screen.print("Belum ada Kampung KB yang dinilai di wilayah ini.")
+    if whole["simulated"]:
+        screen.print(f"{SIMULATED}: {number(whole['simulated'])} dari {number(whole['total'])} memakai data simulasi.")
+
+
+def _name(counts: dict[str, Any]) -> str:
+    return " ".join(filter(None, (counts["region_code"], counts["region_name"]))) or "Indonesia"
+
+
+def _row(counts: dict[str, Any], name: str | None = None) -> list[str]:
+    shares = [counts["classes"][code] for code in CLASSES]
+    return [
+        "" if name else counts["region_code"] or "",
+        name or counts["region_name"] or "",
+        *(_share(share) for share in shares),
+        number(counts["total"]),
+        number(counts["simulated"]),
+        number(counts["without_reports"]),
+    ]
+
+
+def _share(share: dict[str, Any]) -> str:
+    if share["percent"] is None:
+        return number(share["count"])
+    return f"{number(share['count'])} ({decimal(share['percent'], '%')})"

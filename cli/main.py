@@ -1,0 +1,69 @@
+"""`kkb`: puts the commands together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cli import import_siga, imports, keys
+from cli.access import DEFAULT_URL, Access
+from cli.classes import show_classes
+from cli.explain import explain_village
+from cli.failures import Failure
+from cli.findings import list_findings
+from cli.screen import console
+from cli.villages import list_villages
+
+
+class _Commands(TyperGroup):
+    """The commands; a failure of any of them is one message and exit code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except Failure as failure:
+            console(stderr=True).print(str(failure), style="red", soft_wrap=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Kampung Keluarga Berkualitas: impor, klasifikasi, dan penjelasannya dari baris perintah.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def access(
+    ctx: typer.Context,
+    url: Annotated[str, typer.Option(envvar="KKB_URL", help="Alamat gateway")] = DEFAULT_URL,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="KKB_KEY_FILE",
+            help="Berkas berisi kunci; tanpa ini KKB_KEY, lalu .data/secrets/admin.key",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Kampung Keluarga Berkualitas: impor, klasifikasi, dan penjelasannya dari baris perintah."""
+    ctx.obj = Access(url, key_file)
+
+
+app.add_typer(import_siga.app, name="import")
+app.command("classes")(show_classes)
+app.command("explain")(explain_village)
+app.command("villages")(list_villages)
+app.command("findings")(list_findings)
+app.add_typer(imports.app, name="imports")
+app.add_typer(keys.app, name="keys")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,65 @@
+"""Indonesian words for the codes that the platform answers with."""
+
+from __future__ import annotations
+
+PROBLEMS = {
+    "bad-path": "Alamat tidak dapat dibaca",
+    "unauthenticated": "Kunci tidak ada, salah, atau tidak berlaku lagi",
+    "forbidden": "Peran kunci ini tidak mengizinkan tindakan tersebut",
+    "region-forbidden": "Wilayah ini di luar wilayah kunci Anda",
+    "not-found": "Tidak ditemukan",
+    "village-unknown": "Kampung KB tidak ditemukan, atau di luar wilayah Anda",
+    "region-unknown": "Kode wilayah tidak ada dalam daftar kode Kemendagri",
+    "import-unknown": "Impor tidak ditemukan",
+    "key-unknown": "Kunci tidak ditemukan",
+    "ruleset-unknown": "Aturan penilaian tidak ditemukan",
+    "conflict": "Bertentangan dengan yang sudah tercatat",
+    "stale": "Data sudah berubah sejak Anda membacanya",
+    "too-large": "Kiriman terlalu besar",
+    "invalid": "Permintaan tidak sesuai ketentuan",
+    "idempotency-key-reused": "Kunci idempotensi sudah dipakai untuk permintaan lain",
+    "precondition-required": "Perubahan memerlukan ETag dari data yang Anda baca",
+    "too-many-requests": "Terlalu banyak permintaan; coba lagi sebentar lagi",
+    "bad-upstream": "Layanan di belakang gateway menjawab tidak semestinya",
+    "unavailable": "Layanan sedang tidak tersedia; coba lagi sebentar lagi",
+    "upstream-timeout": "Layanan di belakang gateway tidak menjawab tepat waktu",
+    "request-timeout": "Permintaan tidak sampai tepat waktu",
+    "internal": "Kesalahan pada platform; sebutkan nomor permintaan kepada pengelola",
+}
+"""By the last part of a problem's type."""
+
+CLASSES = {"dasar": "Dasar", "berkembang": "Berkembang", "mandiri": "Mandiri", "berkelanjutan": "Berkelanjutan"}
+
+REPORTS = {
+    "profile": "Profil",
+    "population": "Kependudukan",
+    "family_planning": "Program Bangga Kencana",
+}
+
+IMPORT_STATES = {
+    "open": "dibuka",
+    "queued": "menunggu",
+    "running": "berjalan",
+    "done": "selesai",
+    "failed": "gagal",
+}
+
+ROW_STATUSES = {"stored": "disimpan", "unchanged": "tidak berubah", "skipped": "dilewati", "rejected": "ditolak"}
+
+HOW_SETTLED = {
+    "name": "nama sama",
+    "abbreviation": "singkatan dipanjangkan",
+    "kode": "KODE pada tabel lain",
+}
+
+STATUSES = {
+    "active": "aktif",
+    "inactive": "tidak aktif",
+    "expired": "kedaluwarsa",
+    "revoked": "dicabut",
+    "warning": "peringatan",
+    "error": "kesalahan",
+}
+
+SIMULATED = "SIMULASI"
+"""Mark of made-up data, shown wherever such data are shown."""
