@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
 from fastapi import Depends, Request
 from sqlalchemy import (
     BigInteger,
@@ -51,6 +52,8 @@ class Database:
             str(settings.database_url),
             pool_size=settings.database_pool,
             max_overflow=0,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
             pool_timeout=POOL_WAIT_SECONDS,
             connect_args={
                 "timeout": CONNECT_SECONDS,
@@ -81,6 +84,18 @@ async def _session(request: Request) -> AsyncIterator[AsyncSession]:
 Session = Annotated[AsyncSession, Depends(_session, scope="function")]
 """The request's transaction. It is committed before the response is sent (scope=function): a commit that fails is an
 error the client sees."""
+
+
+async def copy_rows(
+    session: AsyncSession, table: str, columns: Sequence[str], records: Iterable[Sequence[Any]]
+) -> None:
+    """Append many rows by COPY, past SQLAlchemy but inside the session's transaction: half the time of an INSERT.
+
+    JSON columns take their text.
+    """
+    connection = await session.connection()
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    await driver.copy_records_to_table(table, records=records, columns=columns)
 
 
 def own_metadata() -> MetaData:

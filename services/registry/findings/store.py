@@ -51,11 +51,10 @@ async def open_at(session: AsyncSession, village: UUID, period: str, source_syst
 
 async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> int:
     """Open findings that are not open yet; how many were opened."""
-    opened = 0
-    for start in range(0, len(rows), 1_000):
-        statement = insert(Finding).values(list(rows[start : start + 1_000])).on_conflict_do_nothing()
-        opened += len((await session.execute(statement.returning(col(Finding.id)))).all())
-    return opened
+    if not rows:
+        return 0
+    statement = insert(Finding).on_conflict_do_nothing().returning(col(Finding.id))
+    return len((await session.execute(statement, list(rows))).all())
 
 
 async def resolve(session: AsyncSession, ids: Sequence[UUID], now: datetime) -> None:

@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.facts import ReportKind
+from kit.database import copy_rows
 from kit.paging import decode_cursor
 from services.registry.reports.drafts import Key
 from services.registry.reports.schemas import ReportFilters
@@ -25,6 +27,7 @@ _CURRENT = sa.text(
     "cast(:sources AS text[])) AS w(village_id, period, source_system)) w USING (village_id, period, source_system) "
     "WHERE r.superseded_at IS NULL"
 )
+_COLUMNS = tuple(Report.__table__.columns.keys())  # type: ignore[attr-defined]  # SQLModel adds __table__ at run time
 _BUMP = sa.text(
     "UPDATE villages SET version = version + b.steps, changed_at = :now "
     "FROM unnest(cast(:ids AS uuid[]), cast(:steps AS int[])) AS b(id, steps) WHERE villages.id = b.id"
@@ -58,8 +61,11 @@ async def append(
     if superseded:
         mark = sa.update(Report).where(col(Report.id).in_(superseded)).values(superseded_at=now)
         await session.execute(mark, execution_options={"synchronize_session": False})
-    if rows:
-        await session.execute(sa.insert(Report.__table__), list(rows))  # type: ignore[attr-defined]  # the Core table: no ORM objects for thousands of rows
+    await copy_rows(session, "reports", _COLUMNS, [_record(row) for row in rows])
+
+
+def _record(row: dict[str, Any]) -> list[Any]:
+    return [orjson.dumps(row[name]).decode() if name == "facts" else row[name] for name in _COLUMNS]
 
 
 async def bump_versions(session: AsyncSession, steps: dict[UUID, int], now: datetime) -> None:

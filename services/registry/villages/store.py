@@ -84,5 +84,6 @@ async def insert_missing(session: AsyncSession, rows: Sequence[dict[str, Any]]) 
     """Insert villages whose desa has no active one yet; ids of those inserted."""
     if not rows:
         return set()
-    statement = insert(Village).values(list(rows)).on_conflict_do_nothing().returning(col(Village.id))
-    return set((await session.execute(statement)).scalars())
+    # parameters apart from the statement: it is compiled once, not once for every number of rows
+    statement = insert(Village).on_conflict_do_nothing().returning(col(Village.id))
+    return set((await session.execute(statement, list(rows))).scalars())
