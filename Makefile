@@ -7,10 +7,10 @@ CODE := contracts kit services gateway deploy cli tests benchmarks
 COMPILE = .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint types imports drift format contracts benchmarks env lock clean
+.PHONY: help up test check lint types imports drift format contracts benchmarks env compose-up compose-down lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
 
 $(READY): requirements/dev.txt requirements/bootstrap.txt pyproject.toml deploy/environment.sh
 	@sh deploy/environment.sh
@@ -49,6 +49,14 @@ format: $(READY) ## ruff: format and repair what can be repaired
 
 env: ## write .env with generated passwords for docker compose; an existing one stays
 	@sh deploy/compose/env.sh
+
+compose-up: ## build the image and start everything in containers, until all are healthy
+	@docker compose up --detach --build --wait
+	@echo "Gateway              http://$$(docker compose port gateway 8000)"
+	@echo "Administrator's key  docker compose exec -T gateway cat /var/lib/kkb/admin/admin.key"
+
+compose-down: ## stop the containers; their data stay in the volumes
+	@docker compose down
 
 lock: $(READY) ## renew requirements/*.txt from pyproject.toml (newest versions, hashes for every platform)
 	@$(COMPILE) pyproject.toml -o requirements/runtime.txt

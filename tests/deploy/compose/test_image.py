@@ -1,0 +1,90 @@
+"""What goes into the image, from where, and how it says that it is healthy."""
+
+import asyncio
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.compose.conftest import REPOSITORY
+
+
+class TestImage:
+    def test_everything_that_is_copied_passes_dockerignore(self, dockerfile: str) -> None:
+        rules = [line for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line[:1] not in {"", "#"}]
+        assert rules[0] == "*"
+        allowed = {rule[1:] for rule in rules if rule.startswith("!")}
+        assert all((REPOSITORY / path).exists() for path in allowed)
+        own = re.findall(r"^COPY (?!--from)(\S+) ", dockerfile, re.MULTILINE)
+        assert all(any(path == a or a.startswith(f"{path}/") for a in allowed) for path in own)
+        assert {"**/__pycache__", "**/.env*"} <= set(rules)
+
+    def test_what_it_holds_of_deploy_is_enough_for_its_jobs(self, tmp_path: Path) -> None:
+        allowed = {line[1:] for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line[:1] == "!"}
+        for path in allowed - {"requirements/runtime.txt"}:
+            source, target = REPOSITORY / path, tmp_path / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, target)
+        modules = "deploy.compose.identity_keys, deploy.compose.migrate, deploy.compose.healthy"
+        modules += ", services.registry.service, services.interventions.service, services.scoring.service, gateway.app"
+        check = f"import {modules}, deploy, kit; assert kit.__file__.startswith({str(tmp_path)!r})"
+        # A package that is found in the copy is not looked for in the checkout again.
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {check}"],
+            cwd=tmp_path,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def test_packages_come_from_the_lock_with_hashes(self, dockerfile: str) -> None:
+        installs = re.findall(r"install [^&]*", dockerfile.replace("\\\n", " "))
+        pip = [command for command in installs if "-r " in command]
+        assert len(pip) == 1
+        assert {"--require-hashes", "--no-cache-dir"} <= set(pip[0].split())
+        assert dockerfile.count("\nFROM ") > 1
+        assert "# syntax" not in dockerfile
+
+
+class TestHealthCheck:
+    """The image's check against a server of our own."""
+
+    @staticmethod
+    async def check(status: str | None) -> int:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            request = await reader.readuntil(b"\r\n\r\n")
+            assert request.startswith(b"GET /readyz ")
+            writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok".encode())
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        if status is None:
+            server.close()
+        script = REPOSITORY / "deploy/compose/healthy.py"
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", str(script)),
+            env={"KKB_OPS_PORT": str(port)},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        await process.communicate()
+        server.close()
+        assert process.returncode is not None
+        return process.returncode
+
+    async def test_ready(self) -> None:
+        assert await self.check("200 OK") == 0
+
+    @pytest.mark.parametrize("status", ["503 Service Unavailable", None])
+    async def test_not_ready(self, status: str | None) -> None:
+        assert await self.check(status) == 1
+
+    def test_the_image_runs_it(self, dockerfile: str) -> None:
+        assert '["python", "-I", "-S", "/app/deploy/compose/healthy.py"]' in dockerfile
