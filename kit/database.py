@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import uuid
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -96,6 +97,21 @@ async def copy_rows(
     connection = await session.connection()
     driver: Any = (await connection.get_raw_connection()).driver_connection
     await driver.copy_records_to_table(table, records=records, columns=columns)
+
+
+async def insert_missing(session: AsyncSession, table: str, rows: Sequence[Mapping[str, Any]]) -> set[uuid.UUID]:
+    """Insert rows (every column named) unless a unique constraint is against it; ids of those inserted.
+
+    One statement whatever the number of rows, so that nothing is compiled anew.
+    """
+    if not rows:
+        return set()
+    statement = text(
+        f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, cast(:rows AS jsonb)) "  # noqa: S608 - a table's name, from our code only
+        "ON CONFLICT DO NOTHING RETURNING id"
+    )
+    parameters = {"rows": orjson.dumps(rows, default=str).decode()}
+    return set((await session.execute(statement, parameters)).scalars())
 
 
 def own_metadata() -> MetaData:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.facts import FACTS_OF, AnyFacts, ReportKind
 from kit import clock
+from kit.database import insert_missing
 from kit.ids import uuid7
 from services.registry.findings import rules, store
 from services.registry.reports.drafts import Draft
@@ -37,14 +38,15 @@ async def recheck(
     await store.resolve(session, outdated, now)
     fresh = {key for key, found in wanted.items() if key not in open_now or open_now[key].message != found.message}
     rows = [_row(villages[key[0][0]], key[0][1], key[0][2], wanted[key]) for key in wanted if key in fresh]
-    return await store.add(session, rows)
+    return len(await insert_missing(session, "findings", rows))
 
 
 async def open_for_village(
     session: AsyncSession, found: Sequence[tuple[Village, rules.Found]], source_system: str
 ) -> int:
     """Open findings that are not about one month, such as a desa for which two Kampung KB were announced."""
-    return await store.add(session, [_row(village, None, source_system, what) for village, what in found])
+    rows = [_row(village, None, source_system, what) for village, what in found]
+    return len(await insert_missing(session, "findings", rows))
 
 
 def _facts_by_place(changed: Sequence[Draft], before: Mapping[Any, Any]) -> dict[Place, dict[ReportKind, AnyFacts]]:

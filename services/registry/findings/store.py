@@ -9,7 +9,6 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -47,14 +46,6 @@ async def open_at(session: AsyncSession, village: UUID, period: str, source_syst
         col(Finding.resolved_at).is_(None),
     )
     return (await session.scalars(query.order_by(col(Finding.code), col(Finding.subject)))).all()
-
-
-async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> int:
-    """Open findings that are not open yet; how many were opened."""
-    if not rows:
-        return 0
-    statement = insert(Finding).on_conflict_do_nothing().returning(col(Finding.id))
-    return len((await session.execute(statement, list(rows))).all())
 
 
 async def resolve(session: AsyncSession, ids: Sequence[UUID], now: datetime) -> None:

@@ -13,6 +13,7 @@ from contracts.events import RegionNames, VillageChanged, VillageKey, VillageReg
 from contracts.regions import RegionLevel, level_of
 from kit import clock, problems
 from kit.access import Caller
+from kit.database import insert_missing
 from kit.etags import require_match
 from kit.ids import uuid7
 from kit.outbox import publish
@@ -66,7 +67,7 @@ async def register_missing(session: AsyncSession, caller: Caller, drafts: Sequen
 async def _register_chunk(session: AsyncSession, caller: Caller, drafts: Sequence[VillageIn]) -> list[Registered]:
     names = await regions.names_of(session, (draft.region_code for draft in drafts))
     rows = [_new_row(caller, draft) for draft in drafts]
-    inserted = await store.insert_missing(session, rows)
+    inserted = await insert_missing(session, "villages", rows)
     registered = [Registered(Village(**row), names[row["region_code"]]) for row in rows if row["id"] in inserted]
     await publish(session, [VillageRegistered(**_envelope(r.village), data=_state(r)) for r in registered])
     return registered

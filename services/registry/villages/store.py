@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -78,12 +77,3 @@ async def lock_active(session: AsyncSession, codes: Iterable[str]) -> dict[str, 
         .with_for_update(key_share=True)
     )
     return {village.region_code: village for village in (await session.scalars(query)).all()}
-
-
-async def insert_missing(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[UUID]:
-    """Insert villages whose desa has no active one yet; ids of those inserted."""
-    if not rows:
-        return set()
-    # parameters apart from the statement: it is compiled once, not once for every number of rows
-    statement = insert(Village).on_conflict_do_nothing().returning(col(Village.id))
-    return set((await session.execute(statement, list(rows))).scalars())
