@@ -288,7 +288,7 @@ class Ruleset(Part):
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,63}$")]
     version: Annotated[int, Field(ge=1)]
     status: Status
-    effective_from: dt.date
+    effective_from: dt.date | None = Field(description="Null where no legal act that says so was sighted")
     effective_to: dt.date | None
     labels: Labels
     legal_basis: LegalBasis
@@ -391,7 +391,8 @@ def _problems(ruleset: Ruleset) -> Iterator[Problem]:
 
 
 def _naming_problems(ruleset: Ruleset) -> Iterator[Problem]:
-    if ruleset.effective_to is not None and ruleset.effective_to < ruleset.effective_from:
+    begin, end = ruleset.effective_from, ruleset.effective_to
+    if begin is not None and end is not None and end < begin:
         yield Problem("/effective_to", "Akhir masa berlaku lebih awal daripada awalnya")
     lists = {
         "/classes": [label.code.value for label in ruleset.classes],

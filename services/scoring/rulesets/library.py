@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from importlib.resources import files
 
@@ -21,7 +22,7 @@ def published_rulesets() -> dict[str, Engine]:
         for resource in files(__package__).iterdir()
         if resource.name.endswith(".json")
     ]
-    documents.sort(key=lambda ruleset: (ruleset.effective_from, ruleset.id))
+    documents.sort(key=lambda ruleset: (ruleset.effective_from or date.min, ruleset.id))
     return _by_id(documents)
 
 

@@ -43,7 +43,7 @@ class RulesetOut(BaseModel):
     id: str
     version: int
     status: Status
-    effective_from: date
+    effective_from: date | None = Field(description="Null where no legal act that says so was sighted")
     effective_to: date | None
     labels: Labels
     legal_basis: LegalBasis
