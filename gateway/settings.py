@@ -8,12 +8,12 @@ from pydantic import Field, HttpUrl
 
 from gateway.proxy.connections import PoolLimits
 from gateway.proxy.forwarding import ForwardLimits
-from kit.settings import ServiceSettings
+from kit.settings import ProcessSettings
 
 _POOL, _FORWARD = PoolLimits(), ForwardLimits()
 
 
-class GatewaySettings(ServiceSettings):
+class GatewaySettings(ProcessSettings):
     """What the gateway needs to know besides what every process does."""
 
     identity_private_key_file: Path = Field(

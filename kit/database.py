@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from kit.settings import ServiceSettings
+from kit.settings import ProcessSettings
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -47,7 +47,7 @@ class Database:
         self.engine = engine
 
     @classmethod
-    def of(cls, settings: ServiceSettings, application: str) -> Database:
+    def of(cls, settings: ProcessSettings, application: str) -> Database:
         """The database that the settings name, with every wait limited."""
         engine = create_async_engine(
             str(settings.database_url),

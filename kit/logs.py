@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+
+import orjson
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
@@ -35,7 +36,7 @@ class JsonFormatter(logging.Formatter):
         members |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             members["error"] = self.formatException(record.exc_info)
-        return json.dumps({k: v for k, v in members.items() if v is not None}, ensure_ascii=False, default=str)
+        return orjson.dumps({k: v for k, v in members.items() if v is not None}, default=str).decode()
 
 
 def configure(service: str, level: str) -> None:

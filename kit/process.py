@@ -23,7 +23,7 @@ from kit.observe import Observed
 from kit.ops import Health, ops_app
 from kit.parameters import only_known_parameters
 from kit.relay import Relay
-from kit.settings import ServiceSettings
+from kit.settings import ProcessSettings, ServiceSettings
 from kit.tasks import stop
 
 log = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ def _server(
 
 
 async def serve(
-    app: ASGIApp, health: Health, settings: ServiceSettings, protocol: type[asyncio.Protocol] | None = None
+    app: ASGIApp, health: Health, settings: ProcessSettings, protocol: type[asyncio.Protocol] | None = None
 ) -> None:
     """Serve the API and the operators' port until SIGTERM or SIGINT, then drain: readiness drops first.
 

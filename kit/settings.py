@@ -8,7 +8,7 @@ from pydantic import Field, PostgresDsn
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class ServiceSettings(BaseSettings):
+class ProcessSettings(BaseSettings):
     """What every process needs to know."""
 
     model_config = SettingsConfigDict(env_prefix="KKB_", extra="ignore")
@@ -20,9 +20,14 @@ class ServiceSettings(BaseSettings):
     database_url: PostgresDsn = Field(description="postgresql+asyncpg://role:password@host:port/database")
     database_pool: int = Field(10, ge=2, le=100, description="Connections kept per process")
     database_timeout: float = Field(30.0, gt=0, description="Longest single statement, seconds")
-    nats_url: str = Field(description="nats://user:password@host:port, several separated by commas")
     identity_public_key_file: Path = Field(
         description="Ed25519 public key (PEM) that the gateway's tokens are checked with"
     )
     drain_seconds: float = Field(10.0, ge=0, description="How long in-flight requests may take after SIGTERM")
     log_level: str = "INFO"
+
+
+class ServiceSettings(ProcessSettings):
+    """What a service that speaks in events needs to know."""
+
+    nats_url: str = Field(description="nats://user:password@host:port, several separated by commas")

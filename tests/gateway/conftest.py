@@ -102,7 +102,6 @@ async def start_gateway(
             settings = GatewaySettings(
                 port=0,
                 ops_port=0,
-                nats_url=servers.nats_url,
                 identity_public_key_file=public_key_file,
                 identity_private_key_file=private_key_file,
                 **values,
