@@ -157,7 +157,7 @@ class TestLogs:
             root.removeHandler(handler)
             root.setLevel(before)
         secret = planted.rpartition("_")[2]
-        access = [line for line in lines if '"logger": "access"' in line]
+        access = [line for line in lines if '"logger":"access"' in line]
         assert len(access) == 16
-        assert any('"caller": "' in line and '"request_id": "' in line for line in access)
+        assert any('"caller":"' in line and '"request_id":"' in line for line in access)
         assert not [line for line in lines if secret in line]
