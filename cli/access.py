@@ -32,7 +32,9 @@ def gateway_of(ctx: typer.Context) -> Gateway:
     """
     access = ctx.find_object(Access)
     assert access is not None, "main sets it before every command"
-    return Gateway(access.url, _key(access.key_file))
+    gateway = Gateway(access.url, _key(access.key_file))
+    ctx.call_on_close(gateway.close)
+    return gateway
 
 
 def _key(key_file: Path | None) -> str:

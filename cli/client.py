@@ -51,6 +51,10 @@ class Gateway:
             raise Failure(f"Alamat gateway tidak dapat dipakai: {url} ({error}).") from error
         self._answered = False
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def get(self, path: str, **filters: Any) -> Any:
         """The answer to a GET; filters that are None are left out."""
         return self._json(self._send("GET", path, params=_given(filters)))

@@ -99,7 +99,7 @@ def list_keys(
             ", ".join(key["roles"]),
             key["region"] or "Indonesia",
             STATUSES.get(key["status"], key["status"]),
-            moment(key["expires_at"]) if key["expires_at"] else "dicabut",
+            moment(key["expires_at"]) if key["expires_at"] else "sampai dicabut",
             moment(key["last_used_at"]),
         )
     show_table(console(), "Kunci", shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,9 +22,8 @@ _WIDTH_WITHOUT_TERMINAL = 160
 def console(*, stderr: bool = False) -> Console:
     """A console as wide as the terminal, or wide enough for our tables where there is none."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(
-        file=stream, width=None if stream.isatty() else _WIDTH_WITHOUT_TERMINAL, highlight=False, markup=False
-    )
+    known = stream.isatty() or "COLUMNS" in os.environ
+    return Console(file=stream, width=None if known else _WIDTH_WITHOUT_TERMINAL, highlight=False, markup=False)
 
 
 def show_json(answer: Any) -> None:

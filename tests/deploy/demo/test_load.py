@@ -16,6 +16,7 @@ from deploy.embedded.throwaway import ThrowawayServers
 from tests.cli.platform import Platform, running_platform
 
 CLASSES = {"dasar": 244, "berkembang": 22, "mandiri": 7, "berkelanjutan": 12}
+TAKEN_OVER = "33.26.01.2001"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ async def platform(servers: ThrowawayServers, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="module")
 async def loaded(platform: Platform) -> Loaded:
-    return await load(platform.url, platform.key)
+    return await asyncio.to_thread(load, platform.url, platform.key)
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +37,16 @@ async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
         yield opened
 
 
+async def interventions_at(client: httpx.AsyncClient, village: str) -> int:
+    return len((await client.get("/interventions", params={"village": village, "limit": 200})).json()["items"])
+
+
 class TestLoad:
     async def test_classes_come_out_as_planned(self, loaded: Loaded) -> None:
         assert loaded.classes == CLASSES
         assert loaded.as_planned
         assert loaded.done["villages"] == 285
         assert loaded.done.keys() == {"villages", "reports", "interventions"}
-
-    async def test_again_changes_nothing(self, loaded: Loaded, platform: Platform) -> None:
-        again = await load(platform.url, platform.key)
-        assert again.classes == CLASSES
-        assert again.done == {f"{what} there": count for what, count in loaded.done.items()}
 
     async def test_every_answer_says_that_it_is_simulated(self, loaded: Loaded, client: httpx.AsyncClient) -> None:
         counts = (await client.get("/class-counts", params={"region": "33.26"})).json()
@@ -67,15 +67,29 @@ class TestLoad:
             "trained_above_members",
         }
 
-    async def test_a_village_of_others_is_not_mixed_with_made_up_data(
-        self, servers: ThrowawayServers, tmp_path_factory: pytest.TempPathFactory
+    async def test_again_changes_nothing_and_a_real_village_stays_apart(
+        self, loaded: Loaded, platform: Platform, client: httpx.AsyncClient
     ) -> None:
-        async with running_platform(servers, tmp_path_factory.mktemp("real-platform")) as other:
-            headers = {"Authorization": f"Bearer {other.key}"}
-            async with httpx.AsyncClient(base_url=f"{other.url}/api/v1", headers=headers) as real:
-                assert (await real.post("/villages", json={"region_code": "33.26.01.2001"})).status_code == 201
-            with pytest.raises(LoadFailure, match=r"33\.26\.01\.2001"):
-                await load(other.url, other.key)
+        """A desa has got a real Kampung KB in place of the simulated one, and the load is run once more."""
+        simulated = await client.get(f"/villages/{TAKEN_OVER}")
+        headers = {"If-Match": simulated.headers["ETag"]}
+        await client.patch(f"/villages/{TAKEN_OVER}", json={"status": "inactive"}, headers=headers)
+        assert (await client.post("/villages", json={"region_code": TAKEN_OVER})).status_code == 201
+        again = await asyncio.to_thread(load, platform.url, platform.key)
+        assert again.done == {f"{what} there": count for what, count in loaded.done.items()}
+        assert sum(again.classes.values()) == 285
+        real = (await client.get(f"/assessments/{TAKEN_OVER}")).json()
+        assert (real["simulated"], real["without_reports"], real["interventions"]["count"]) == (False, True, 0)
+
+    async def test_with_another_key_nothing_is_added_to_a_real_village(
+        self, loaded: Loaded, platform: Platform, client: httpx.AsyncClient
+    ) -> None:
+        draft = {"name": "Lain", "owner": "Lain", "roles": ["administrator"], "region": None, "expires_at": None}
+        key = (await client.post("/keys", json=draft)).json()["key"]
+        before = await interventions_at(client, "33.26.01.2009")
+        with pytest.raises(LoadFailure, match=r"33\.26\.01\.2001"):
+            await asyncio.to_thread(load, platform.url, key)
+        assert await interventions_at(client, "33.26.01.2009") == before
 
 
 class TestCommand:
@@ -95,10 +109,3 @@ class TestCommand:
         (tmp_path / "key").write_text("kkb_nobody")
         assert main(["--url", f"http://127.0.0.1:{port}", "--key-file", str(tmp_path / "key")]) == 1
         assert capsys.readouterr().err == f"The gateway does not answer at http://127.0.0.1:{port}.\n"
-
-    async def test_it_tells_what_it_did(
-        self, loaded: Loaded, platform: Platform, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        given = ["--url", platform.url, "--key-file", str(platform.key_file)]
-        assert await asyncio.to_thread(main, given) == 0
-        assert "SIMULASI): dasar 244, berkembang 22, mandiri 7, berkelanjutan 12" in capsys.readouterr().out

@@ -1,0 +1,88 @@
+"""The whole platform on real ports, for clients: three services and the gateway on databases and a NATS of their own.
+
+A NATS of its own, because a service's consumers are named once per NATS: two registries of one run that share it would
+take each other's events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.embedded.ports import free_port
+from deploy.embedded.servers import EmbeddedNats
+from deploy.embedded.throwaway import ThrowawayServers
+from gateway.app import compose
+from gateway.settings import GatewaySettings
+from kit.identity import write_key_pair
+from kit.observe import Observed
+from kit.openapi import contract
+from kit.process import Service, application, contract_application
+from kit.settings import ServiceSettings
+from services.interventions.service import SERVICE as INTERVENTIONS
+from services.registry.service import SERVICE as REGISTRY
+from services.scoring.service import SERVICE as SCORING
+from tests.conftest import eventually
+from tests.gateway.conftest import listening
+
+SERVICES = (REGISTRY, INTERVENTIONS, SCORING)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Where it answers, and the administrator's key."""
+
+    url: str
+    key_file: Path
+
+    @property
+    def key(self) -> str:
+        return self.key_file.read_text().strip()
+
+
+@asynccontextmanager
+async def running_platform(servers: ThrowawayServers, folder: Path) -> AsyncIterator[Platform]:
+    """Start everything in `folder`; the servers' NATS is left to others."""
+    nats = EmbeddedNats(servers.folder / folder.name, free_port(), durable=False)
+    nats.start()
+    try:
+        async with AsyncExitStack() as stack:
+            yield await _start(stack, servers, nats.url, folder)
+    finally:
+        nats.stop()
+
+
+async def _start(stack: AsyncExitStack, servers: ThrowawayServers, nats_url: str, folder: Path) -> Platform:
+    private, public = folder / "identity.pem", folder / "identity.pub"
+    write_key_pair(private, public)
+    common: dict[str, Any] = {"port": 0, "ops_port": 0, "nats_url": nats_url, "identity_public_key_file": public}
+    urls = {}
+    for service in SERVICES:
+        settings = ServiceSettings(database_url=servers.fresh_database(service.name), **common)
+        urls[f"{service.name}_url"] = await _serve(stack, service, settings)
+    key_file = folder / "admin.key"
+    settings = GatewaySettings(
+        database_url=servers.fresh_database("gateway"),
+        identity_private_key_file=private,
+        admin_key_file=key_file,
+        **urls,
+        **common,
+    )
+    gateway = compose(settings, {service.name: contract(contract_application(service)) for service in SERVICES})
+    await stack.enter_async_context(gateway.own.router.lifespan_context(gateway.own))
+    port = await stack.enter_async_context(listening(gateway.door))
+
+    async def has_key() -> bool:
+        return gateway.own.state.bootstrap.missing is None
+
+    await eventually(has_key)
+    return Platform(f"http://127.0.0.1:{port}", key_file)
+
+
+async def _serve(stack: AsyncExitStack, service: Service, settings: ServiceSettings) -> str:
+    app = application(service, settings)
+    await stack.enter_async_context(app.router.lifespan_context(app))
+    return f"http://127.0.0.1:{await stack.enter_async_context(listening(Observed(app)))}"

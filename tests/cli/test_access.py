@@ -1,0 +1,139 @@
+"""Where `kkb` finds the gateway and its key, and how it says that something is missing."""
+
+from __future__ import annotations
+
+import json
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from cli import access
+from tests.cli.conftest import Kkb, run
+from tests.cli.platform import Platform
+
+
+@pytest.fixture
+def nobody() -> str:
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+class TestGateway:
+    def test_unreachable_is_one_line(self, nobody: str) -> None:
+        result = run("classes", KKB_URL=nobody, KKB_KEY="kkb_x")
+        assert result.exit_code == 1
+        assert result.stdout == ""
+        assert result.stderr.count("\n") == 1
+        assert nobody in result.stderr
+
+    @pytest.mark.parametrize("url", ["ftp://x", "http://", "127.0.0.1:8080", "http://127.0.0.1:delapan"])
+    def test_an_address_that_is_none(self, url: str) -> None:
+        result = run("--url", url, "classes", KKB_KEY="kkb_x")
+        assert result.exit_code == 1
+        assert "Alamat gateway tidak dapat dipakai" in result.stderr
+
+
+class TestKey:
+    def test_none_anywhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nobody: str) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(access, "_CHECKOUT", tmp_path)
+        result = run("classes", KKB_URL=nobody)
+        assert result.exit_code == 1
+        assert "KKB_KEY_FILE" in result.stderr
+
+    async def test_the_usual_file_below_the_current_folder(
+        self, kkb: Kkb, platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        secrets = tmp_path / ".data" / "secrets"
+        secrets.mkdir(parents=True)
+        (secrets / "admin.key").write_text(platform.key_file.read_text())
+        monkeypatch.chdir(tmp_path)
+        assert (await kkb("classes", KKB_KEY_FILE=None)).exit_code == 0
+
+    async def test_from_the_environment_and_a_named_file_before_it(
+        self, kkb: Kkb, platform: Platform, tmp_path: Path
+    ) -> None:
+        wrong = tmp_path / "wrong.key"
+        wrong.write_text("kkb_nobody\n")
+        assert (await kkb("classes", KKB_KEY_FILE=None, KKB_KEY=platform.key)).exit_code == 0
+        refused = await kkb("--key-file", str(wrong), "classes", KKB_KEY=platform.key)
+        assert refused.exit_code == 1
+        assert refused.stderr.startswith("Kunci tidak ada, salah, atau tidak berlaku lagi (401).")
+
+    @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"kunci\x07"])
+    def test_a_file_without_a_usable_key(self, tmp_path: Path, nobody: str, content: bytes) -> None:
+        (tmp_path / "key").write_bytes(content)
+        result = run("--key-file", str(tmp_path / "key"), "classes", KKB_URL=nobody)
+        assert result.exit_code == 1
+        assert "unci" in result.stderr
+        assert nobody not in result.stderr
+
+    def test_an_absent_file(self, tmp_path: Path, nobody: str) -> None:
+        result = run("--key-file", str(tmp_path / "absent"), "classes", KKB_URL=nobody)
+        assert result.exit_code == 1
+        assert "tidak dapat dibaca" in result.stderr
+
+
+class TestKeys:
+    async def test_create_use_list_revoke(self, kkb: Kkb, tmp_path: Path) -> None:
+        place = tmp_path / "pekalongan.key"
+        draft = ("--name", "Uji", "--owner", "Dinas Uji", "--role", "reader", "--region", "33.26", "--never-expires")
+        made = await kkb("keys", "create", *draft, "--key-out", str(place), "--json")
+        assert made.exit_code == 0, made.output
+        assert stat.S_IMODE(place.stat().st_mode) == 0o600
+        assert place.read_text().strip() not in made.stdout
+        own = {"KKB_KEY_FILE": str(place)}
+        assert (await kkb("villages", "--region", "33.26", **own)).exit_code == 0
+        outside = await kkb("villages", "--region", "33.27", **own)
+        assert outside.stderr.startswith("Wilayah ini di luar wilayah kunci Anda (403).")
+        number = json.loads(made.stdout)["id"]
+        assert number in (await kkb("keys", "list", "--status", "active")).stdout
+        assert (await kkb("keys", "revoke", number)).exit_code == 0
+        assert (await kkb("villages", "--region", "33.26", **own)).exit_code == 1
+        assert number not in (await kkb("keys", "list", "--status", "active")).stdout
+
+    async def test_revoke_an_unknown_one(self, kkb: Kkb) -> None:
+        result = await kkb("keys", "revoke", "01900000-0000-7000-8000-000000000000")
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Kunci tidak ditemukan (404).")
+
+    async def test_shown_once_where_no_file_is_named(self, kkb: Kkb) -> None:
+        draft = ("--name", "Uji", "--owner", "Dinas Uji", "--role", "reader", "--national", "--expires", "2999-12-31")
+        made = await kkb("keys", "create", *draft)
+        assert made.exit_code == 0
+        assert "kkb_" in made.stdout
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            ("--never-expires",),
+            ("--national",),
+            ("--national", "--region", "33", "--never-expires"),
+            ("--national", "--never-expires", "--expires", "2999-12-31"),
+        ],
+    )
+    async def test_whole_country_and_for_ever_must_be_said(self, kkb: Kkb, given: tuple[str, ...]) -> None:
+        result = await kkb("keys", "create", "--name", "x", "--owner", "x", "--role", "reader", *given)
+        assert result.exit_code == 1
+        assert "Sebutkan salah satu" in result.stderr
+
+    async def test_an_existing_file_is_not_overwritten_and_no_key_is_issued(self, kkb: Kkb, tmp_path: Path) -> None:
+        place = tmp_path / "there.key"
+        place.write_text("penting")
+        before = json.loads((await kkb("keys", "list", "--json")).stdout)
+        draft = ("--name", "x", "--owner", "x", "--role", "reader", "--national", "--never-expires")
+        result = await kkb("keys", "create", *draft, "--key-out", str(place))
+        assert result.exit_code == 1
+        assert place.read_text() == "penting"
+        assert len(json.loads((await kkb("keys", "list", "--json")).stdout)) == len(before)
+
+    async def test_a_refused_key_leaves_no_file(self, kkb: Kkb, tmp_path: Path) -> None:
+        place = tmp_path / "new.key"
+        draft = ("--name", "x", "--owner", "x", "--role", "raja", "--national", "--never-expires")
+        result = await kkb("keys", "create", *draft, "--key-out", str(place))
+        assert result.exit_code == 1
+        assert "#/roles" in result.stderr
+        assert not place.exists()

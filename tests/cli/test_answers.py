@@ -1,0 +1,107 @@
+"""`kkb classes`, `explain`, `villages`, `findings`: what the platform answers, readable and as it came."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from tests.cli.conftest import Kkb
+from tests.cli.platform import Platform
+from tests.conftest import eventually
+
+VILLAGE = "33.25.02.2001"
+PROFILE = {"pokja": True, "pokja_members": 12, "pokja_trained": True, "funding_sources": ["apbd", "dana_desa"]}
+
+
+@pytest.fixture(scope="module")
+async def reported(platform: Platform) -> AsyncIterator[str]:
+    """A made-up village with a profile and a population that does not add up, once it is assessed."""
+    headers = {"Authorization": f"Bearer {platform.key}"}
+    made_up = {"simulated": True, "source_system": "demo"}
+    async with httpx.AsyncClient(base_url=f"{platform.url}/api/v1", headers=headers) as client:
+        village = {"region_code": VILLAGE, "name": "Kampung KB Uji", "launch_year": 2019, **made_up}
+        assert (await client.post("/villages", json=village)).status_code == 201
+        for path, facts in (("profiles", PROFILE), ("population-reports", {"pus": 70_000, "families": 900})):
+            report = {"period": "2024-07", "facts": facts, **made_up}
+            assert (await client.post(f"/villages/{VILLAGE}/{path}", json=report)).status_code == 201
+
+        async def assessed() -> bool:
+            answer = await client.get(f"/assessments/{VILLAGE}")
+            return answer.status_code == 200 and answer.json()["completeness"]["answered"] == 6
+
+        await eventually(assessed)
+        yield VILLAGE
+
+
+class TestClasses:
+    async def test_parts_and_total_with_shares(self, kkb: Kkb, reported: str) -> None:
+        result = await kkb("classes", "--region", "33.25.02")
+        assert result.exit_code == 0, result.output
+        assert "Klasifikasi 33.25.02" in result.stdout
+        assert "1 (100,0%)" in result.stdout
+        assert "SIMULASI: 1 dari 1" in result.stdout
+
+    async def test_by_another_level(self, kkb: Kkb, reported: str) -> None:
+        result = await kkb("classes", "--region", "33", "--by", "district")
+        assert "33.25.02" in result.stdout
+        assert "per kecamatan" in result.stdout
+
+    async def test_json_is_the_answer_as_it_came(self, kkb: Kkb, reported: str) -> None:
+        counts = json.loads((await kkb("classes", "--region", "33.25.02", "--json")).stdout)
+        assert counts["total"]["classes"]["dasar"]["count"] == 1
+
+    async def test_a_region_without_villages(self, kkb: Kkb) -> None:
+        result = await kkb("classes", "--region", "91")
+        assert result.exit_code == 0
+        assert "Belum ada Kampung KB yang dinilai" in result.stdout
+
+    async def test_a_level_above_the_region(self, kkb: Kkb) -> None:
+        result = await kkb("classes", "--region", "33.25", "--by", "province")
+        assert result.exit_code == 1
+        assert "query:by" in result.stderr
+
+
+class TestExplain:
+    async def test_class_scores_sources_and_what_is_missing(self, kkb: Kkb, reported: str) -> None:
+        result = await kkb("explain", VILLAGE)
+        assert result.exit_code == 0, result.output
+        assert result.stdout.startswith("SIMULASI: penilaian ini memakai data simulasi.")
+        assert "Kelas: DASAR" in result.stdout
+        assert "6 dari 39 isian dilaporkan" in result.stdout
+        assert "demo 2024-07 [SIMULASI]" in result.stdout
+        assert "Belum dilaporkan" in result.stdout
+        assert "belum pernah" in result.stdout
+        answer = json.loads((await kkb("explain", VILLAGE, "--json")).stdout)
+        for indicator in answer["indicators"]:
+            assert indicator["labels"]["id"] in result.stdout
+
+    async def test_numbers_are_written_as_in_indonesia(self, kkb: Kkb, reported: str) -> None:
+        assert "3,00" in (await kkb("explain", VILLAGE)).stdout
+
+    async def test_an_unknown_village(self, kkb: Kkb) -> None:
+        result = await kkb("explain", "33.25.02.2999")
+        assert result.exit_code == 1
+        assert result.stdout == ""
+        assert result.stderr.startswith("Kampung KB tidak ditemukan, atau di luar wilayah Anda (404).")
+
+    @pytest.mark.parametrize("reference", ["3174", "a/../b", "../keys", "11.1"])
+    async def test_a_reference_that_is_none(self, kkb: Kkb, reference: str) -> None:
+        result = await kkb("explain", reference)
+        assert result.exit_code == 1
+        assert isinstance(result.exception, SystemExit)
+        assert "Traceback" not in result.output
+
+
+class TestLists:
+    async def test_villages(self, kkb: Kkb, reported: str) -> None:
+        result = await kkb("villages", "--region", "33.25.02")
+        assert all(words in result.stdout for words in (VILLAGE, "Kampung KB Uji", "2019", "aktif", "SIMULASI"))
+
+    async def test_findings(self, kkb: Kkb, reported: str) -> None:
+        result = await kkb("findings", "--region", "33.25.02")
+        assert "tidak ada desa/kelurahan sebesar itu" in result.stdout
+        found = json.loads((await kkb("findings", "--region", "33.25.02", "--json")).stdout)
+        assert found[0]["code"] == "impossible_size"
