@@ -14,6 +14,7 @@ from sqlmodel import col
 from kit import problems
 from kit.access import Caller
 from kit.paging import ListFilters, decode_cursor
+from kit.scoping import subtree
 from services.interventions.interventions.schemas import InterventionFilters
 from services.interventions.interventions.tables import Intervention, InterventionRevision
 from services.interventions.villages import store as villages
@@ -25,8 +26,7 @@ Placed = tuple[Intervention, Village]
 
 def _visible(region: str | None) -> Select[Intervention, Village]:
     query = select(Intervention, Village).join(Village, col(Village.id) == col(Intervention.village_id))
-    inside = villages.within(region)
-    return query if inside is None else query.where(inside)
+    return query.where(subtree(col(Village.region_code), region))
 
 
 async def find(session: AsyncSession, caller: Caller, intervention_id: UUID, *, lock: bool = False) -> Placed:

@@ -15,15 +15,14 @@ from sqlmodel import col
 from kit import problems
 from kit.access import Caller
 from kit.paging import decode_cursor
+from kit.scoping import subtree
 from services.registry.aliases.rules import How, KnownAlias
 from services.registry.aliases.schemas import AliasFilters
 from services.registry.aliases.tables import PlaceAlias
-from services.registry.regions.store import subtree
 
 
 def _visible(query: Select[Any], region: str | None) -> Select[Any]:
-    condition = subtree(col(PlaceAlias.region_code), region)
-    return query if condition is None else query.where(condition)
+    return query.where(subtree(col(PlaceAlias.region_code), region))
 
 
 async def known(session: AsyncSession, source_system: str, province: str, before: datetime) -> dict[str, KnownAlias]:

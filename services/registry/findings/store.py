@@ -14,9 +14,9 @@ from sqlmodel import col
 
 from kit.access import Caller
 from kit.paging import decode_cursor
+from kit.scoping import subtree
 from services.registry.findings.schemas import FindingFilters
 from services.registry.findings.tables import Finding
-from services.registry.regions.store import subtree
 
 _OPEN_AT = sa.text(
     "SELECT f.id, f.village_id, f.period, f.source_system, f.code, f.subject, f.message FROM findings f "
@@ -57,10 +57,7 @@ async def resolve(session: AsyncSession, ids: Sequence[UUID], now: datetime) -> 
 
 async def list_page(session: AsyncSession, caller: Caller, filters: FindingFilters) -> Sequence[Finding]:
     """One item more than a page of findings, by region code and id."""
-    query = select(Finding)
-    within = subtree(col(Finding.region_code), caller.narrow(filters.region))
-    if within is not None:
-        query = query.where(within)
+    query = select(Finding).where(subtree(col(Finding.region_code), caller.narrow(filters.region)))
     if filters.village is not None:
         query = query.where(col(Finding.village_id) == filters.village)
     if filters.code is not None:

@@ -19,10 +19,10 @@ from kit import problems
 from kit.access import Caller
 from kit.database import copy_rows
 from kit.paging import decode_cursor
+from kit.scoping import subtree
 from services.registry.findings.tables import Finding
 from services.registry.imports.schemas import ImportFilters, ImportState, RowFilters
 from services.registry.imports.tables import Import, ImportRow, ImportTable, QueuedImport
-from services.registry.regions.store import subtree
 from services.registry.regions.tables import Region
 from services.registry.villages.schemas import VillageStatus
 from services.registry.villages.tables import Village
@@ -57,8 +57,7 @@ _DROP_ABANDONED = sa.text("DELETE FROM imports WHERE state = 'open' AND created_
 
 
 def _visible(query: Select[Any], region: str | None) -> Select[Any]:
-    condition = subtree(col(Import.region_code), region)
-    return query if condition is None else query.where(condition)
+    return query.where(subtree(col(Import.region_code), region))
 
 
 async def find(session: AsyncSession, caller: Caller, number: UUID, *, lock: bool = False) -> Import:
@@ -146,17 +145,15 @@ async def unqueue(session: AsyncSession, number: UUID) -> None:
 
 async def region_names(session: AsyncSession, province: str) -> list[tuple[str, str]]:
     """(code, name) of a province and everything below it."""
-    condition = subtree(col(Region.code), province)
-    assert condition is not None
-    rows = await session.execute(select(col(Region.code), col(Region.name)).where(condition))
+    query = select(col(Region.code), col(Region.name)).where(subtree(col(Region.code), province))
+    rows = await session.execute(query)
     return [(code, name) for code, name in rows.all()]
 
 
 async def villages_by_status(session: AsyncSession, region: str) -> tuple[set[str], set[str]]:
     """Codes below a region that have an active Kampung KB, and those that have only inactive ones."""
-    condition = subtree(col(Village.region_code), region)
-    assert condition is not None
-    rows = (await session.execute(select(col(Village.region_code), col(Village.status)).where(condition))).all()
+    query = select(col(Village.region_code), col(Village.status)).where(subtree(col(Village.region_code), region))
+    rows = (await session.execute(query)).all()
     active = {code for code, status in rows if status == VillageStatus.ACTIVE}
     return active, {code for code, _ in rows} - active
 
@@ -195,9 +192,7 @@ async def row_page(session: AsyncSession, number: UUID, filters: RowFilters) -> 
     ):
         if wanted is not None:
             query = query.where(column == wanted)
-    within = subtree(col(ImportRow.region_code), filters.region)  # type: ignore[arg-type]  # nullable: rows without a place never match
-    if within is not None:
-        query = query.where(within)
+    query = query.where(subtree(col(ImportRow.region_code), filters.region))
     position = sa.tuple_(col(ImportRow.table_name), col(ImportRow.row_number))
     after = decode_cursor(filters.cursor, str, int)
     if after is not None:

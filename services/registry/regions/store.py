@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from contracts.events import RegionNames
 from contracts.regions import ancestors_of
 from kit import problems
 from kit.paging import decode_cursor
+from kit.scoping import subtree
 from services.registry.regions.schemas import RegionFilters
 from services.registry.regions.tables import Region
-
-
-def subtree(column: Mapped[str], region: str | None) -> ColumnElement[bool] | None:
-    """Condition that a code column lies in a region; None where the region is the whole country."""
-    if region is None:
-        return None
-    return or_(column == region, column.startswith(region + ".", autoescape=True))
 
 
 async def get_path(session: AsyncSession, code: str) -> Sequence[Region]:
@@ -45,9 +38,7 @@ async def list_page(session: AsyncSession, filters: RegionFilters) -> Sequence[R
     query = select(Region).order_by(col(Region.code)).limit(filters.limit + 1)
     if filters.parent is not None:
         query = query.where(col(Region.parent_code) == filters.parent)
-    within = subtree(col(Region.code), filters.within)
-    if within is not None:
-        query = query.where(within)
+    query = query.where(subtree(col(Region.code), filters.within))
     if filters.level is not None:
         query = query.where(col(Region.level) == filters.level)
     if filters.name is not None:

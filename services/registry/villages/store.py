@@ -6,35 +6,28 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.regions import parse_region_code
 from kit import problems
 from kit.access import Caller
 from kit.paging import decode_cursor
-from services.registry.regions.store import subtree
+from kit.scoping import subtree, village_reference
 from services.registry.villages.schemas import VillageFilters, VillageStatus
 from services.registry.villages.tables import Village
 
 
 def _visible(query: Select[Any], region: str | None) -> Select[Any]:
-    condition = subtree(col(Village.region_code), region)
-    return query if condition is None else query.where(condition)
+    return query.where(subtree(col(Village.region_code), region))
 
 
-def _by_reference(reference: str) -> Any:
+def _by_reference(reference: str) -> ColumnElement[bool]:
     """Condition for an id, or for the active Kampung KB of a region code."""
-    try:
-        return col(Village.id) == UUID(reference)
-    except ValueError:
-        pass
-    try:
-        code = parse_region_code(reference)
-    except ValueError as error:
-        raise problems.Invalid(errors=[{"pointer": "path:village", "detail": str(error)}]) from error
-    return (col(Village.region_code) == code) & (col(Village.status) == VillageStatus.ACTIVE)
+    named = village_reference(reference)
+    if isinstance(named, UUID):
+        return col(Village.id) == named
+    return (col(Village.region_code) == named) & (col(Village.status) == VillageStatus.ACTIVE)
 
 
 async def find(session: AsyncSession, caller: Caller, reference: str, *, lock: bool = False) -> Village:

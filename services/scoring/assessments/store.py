@@ -16,9 +16,10 @@ from sqlmodel import col
 from kit import problems
 from kit.access import Caller
 from kit.paging import decode_cursor
+from kit.scoping import subtree
 from services.scoring.assessments.schemas import AssessmentFilters
 from services.scoring.assessments.tables import Assessment
-from services.scoring.villages.store import by_reference, subtree
+from services.scoring.villages.store import by_reference
 from services.scoring.villages.tables import Village
 
 _WRITE = sa.text(
@@ -52,8 +53,7 @@ class Assessed:
 
 def _visible(region: str | None) -> Select[Assessment, Village]:
     query = select(Assessment, Village).join(Village, col(Village.id) == col(Assessment.village_id))
-    condition = subtree(col(Assessment.region_code), region)
-    return query if condition is None else query.where(condition)
+    return query.where(subtree(col(Assessment.region_code), region))
 
 
 async def find(session: AsyncSession, caller: Caller, reference: str) -> Assessed:

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.regions import LEVELS, RegionLevel
+from kit.scoping import subtree
 from services.scoring.assessments.tables import Assessment
-from services.scoring.villages.store import subtree
 
 _WIDTHS = dict(zip(LEVELS, (2, 5, 8, 13), strict=True))
 """Characters of a dotted code at each level."""
@@ -50,9 +50,7 @@ async def counts(session: AsyncSession, region: str | None, by: RegionLevel) -> 
         .group_by(code, col(Assessment.village_class))
         .order_by(code)
     )
-    condition = subtree(col(Assessment.region_code), region)
-    if condition is not None:
-        query = query.where(condition)
+    query = query.where(subtree(col(Assessment.region_code), region))
     return [Counted(*row) for row in (await session.execute(query)).all()]
 
 

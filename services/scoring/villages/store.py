@@ -7,14 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from contracts.events import VillageState
-from contracts.regions import parse_region_code
-from kit import problems
+from kit.scoping import village_reference
 from services.scoring.villages.tables import Village
 
 ACTIVE = "active"
@@ -39,28 +37,16 @@ _APPLY = sa.text(
 )
 
 
-def subtree(column: Mapped[str], region: str | None) -> ColumnElement[bool] | None:
-    """Condition that a code column lies in a region; None where the region is the whole country."""
-    if region is None:
-        return None
-    return or_(column == region, column.startswith(region + ".", autoescape=True))
-
-
 def by_reference(reference: str) -> ColumnElement[bool]:
     """Condition for an id, or for the active Kampung KB of a region code.
 
     Raises:
         Invalid: the reference is neither.
     """
-    try:
-        return col(Village.id) == UUID(reference)
-    except ValueError:
-        pass
-    try:
-        code = parse_region_code(reference)
-    except ValueError as error:
-        raise problems.Invalid(errors=[{"pointer": "path:village", "detail": str(error)}]) from error
-    return (col(Village.region_code) == code) & (col(Village.status) == ACTIVE)
+    named = village_reference(reference)
+    if isinstance(named, UUID):
+        return col(Village.id) == named
+    return (col(Village.region_code) == named) & (col(Village.status) == ACTIVE)
 
 
 async def introduce(session: AsyncSession, codes: Mapping[UUID, str]) -> None:
