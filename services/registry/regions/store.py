@@ -49,14 +49,24 @@ async def list_page(session: AsyncSession, filters: RegionFilters) -> Sequence[R
     return (await session.scalars(query)).all()
 
 
+_names: dict[str, RegionNames] = {}
+"""Names by village code, as far as somebody has asked for them: the code list changes only when a new edition is
+loaded, and processes start anew after that. At most one entry for each of the 83,762 villages."""
+
+
 async def names_of(session: AsyncSession, villages: Iterable[str]) -> dict[str, RegionNames]:
     """Names from the province down for each village code; codes the list does not know are left out."""
     wanted = set(villages)
-    codes = {code for village in wanted for code in ancestors_of(village)}
+    await _learn_names(session, wanted - _names.keys())
+    return {village: _names[village] for village in wanted & _names.keys()}
+
+
+async def _learn_names(session: AsyncSession, villages: set[str]) -> None:
+    if not villages:
+        return
+    codes = {code for village in villages for code in ancestors_of(village)}
     rows = await session.execute(select(col(Region.code), col(Region.name)).where(col(Region.code).in_(codes)))
     names: dict[str, str] = {code: name for code, name in rows.all()}  # noqa: C416 - rows are no pairs to the type checker
-    result = {}
-    for village in wanted & names.keys():
+    for village in villages & names.keys():
         province, regency, district, own = (names[code] for code in ancestors_of(village))
-        result[village] = RegionNames(province=province, regency=regency, district=district, village=own)
-    return result
+        _names[village] = RegionNames(province=province, regency=regency, district=district, village=own)
