@@ -15,7 +15,9 @@ from cli.failures import Failure, Refused, Unreachable
 
 _ATTEMPTS = 5
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
-_BUSY = frozenset({429, 503})
+_PASSING = frozenset({429, 502, 503})
+"""Too many requests, a service broke off, not available just now."""
+
 _REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 _MOST_PER_PAGE = 200
 _TIMEOUT = httpx.Timeout(120.0, connect=5.0)
@@ -86,7 +88,7 @@ class Gateway:
         self._send("DELETE", path)
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """The first answer that is not "busy".
+        """The first answer that is not a passing trouble.
 
         Raises:
             Unreachable: the gateway does not answer.
@@ -104,7 +106,7 @@ class Gateway:
                     raise Unreachable(self.url, _reason(error)) from error
             else:
                 self._answered = True
-                if response.status_code not in _BUSY or last:
+                if response.status_code not in _PASSING or last:
                     return _accepted(response)
                 wait = _retry_after(response, wait)
             time.sleep(min(wait, _LONGEST_WAIT))

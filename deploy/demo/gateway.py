@@ -16,7 +16,9 @@ CONCURRENCY = 24
 
 _PATIENCE_SECONDS = 60.0
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 2.0
-_BUSY = frozenset({429, 503})
+_PASSING = frozenset({429, 502, 503})
+"""Too many requests, a service broke off, not available just now: every request here may be sent again."""
+
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _NEWS_UNDER_WAY = "urn:kampungkb:problem:village-unknown"
@@ -109,7 +111,7 @@ def problem_type(response: httpx.Response) -> str | None:
 
 
 def _is_to_come(response: httpx.Response, *, await_news: bool) -> bool:
-    return response.status_code in _BUSY or (await_news and problem_type(response) == _NEWS_UNDER_WAY)
+    return response.status_code in _PASSING or (await_news and problem_type(response) == _NEWS_UNDER_WAY)
 
 
 def _retry_after(response: httpx.Response) -> float:

@@ -30,12 +30,12 @@ def draw_interventions(village: Planned) -> list[dict[str, Any]]:
 
 
 def _with_new_actors(dice: Dice, wanted: int) -> list[tuple[Activity, list[str]]]:
-    """Activities, each with one or two actors that none before had, until `wanted` have taken part."""
+    """Activities, each with one to three actors that none before had, until `wanted` have taken part."""
     chosen: list[tuple[Activity, list[str]]] = []
     involved: set[str] = set()
     for activity in dice.shuffled(ACTIVITIES):
         fresh = [actor for actor in activity.actors if actor not in involved]
-        fresh = fresh[: min(dice.between((1, 2)), wanted - len(involved))]
+        fresh = fresh[: min(dice.between((1, 3)), wanted - len(involved))]
         if fresh:
             chosen.append((activity, [actor for actor in activity.actors if actor in involved or actor in fresh]))
             involved.update(fresh)

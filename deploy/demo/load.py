@@ -76,14 +76,14 @@ def load(url: str, key: str) -> Loaded:
     with Gateway(url, key) as gateway:
         regions = gateway.items("/regions", within=REGENCY, level="village")
         district = make_district({region["code"]: region["name"] for region in regions})
-        # Interventions come last: by then news of the villages has reached the service that keeps them.
+        # All villages first: news of them has reached the other services by the time more is said about them.
         villages = _many(lambda village: _register(gateway, village), district)
-        reports = _many(lambda village: _report(gateway, village), villages)
-        interventions = _many(lambda village: _record(gateway, village), villages)
+        told = _many(lambda village: (_report(gateway, village), _record(gateway, village)), villages)
         active = sum(1 for _ in gateway.items("/villages", region=REGENCY, status="active"))
         classes = _settled_classes(gateway, active)
     done = _counted("villages", [village.is_new for village in villages])
-    done += _counted("reports", chain(*reports)) + _counted("interventions", chain(*interventions))
+    done += _counted("reports", chain.from_iterable(reports for reports, _ in told))
+    done += _counted("interventions", chain.from_iterable(interventions for _, interventions in told))
     return Loaded(done, classes, time.monotonic() - began)
 
 

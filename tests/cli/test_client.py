@@ -102,6 +102,11 @@ class TestRepetition:
         seen = weather(None, GOOD)
         assert gateway(seen.url).get("/me") == {"ok": True}
 
+    def test_a_service_that_broke_off_is_asked_again(self, weather: Callable[..., Weather], gateway: Open) -> None:
+        seen = weather((502, {"Retry-After": "0"}, b"{}"), GOOD)
+        assert gateway(seen.url).put("/imports/1/tables/a.csv", b"a", "text/csv") == {"ok": True}
+        assert len(seen.requests) == 2
+
     def test_it_gives_up(self, weather: Callable[..., Weather], gateway: Open) -> None:
         seen = weather(BUSY)
         with pytest.raises(Refused, match="sedang tidak tersedia") as caught:
