@@ -29,7 +29,8 @@ pip_install() {
     fi
 }
 
-uv_install() { .venv/bin/uv pip install --quiet --python .venv/bin/python "$@"; }
+# Compiled once here, as pip does: where Python may not write its bytecode, every start would compile everything anew.
+uv_install() { .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python "$@"; }
 
 python=$(find_python)
 if ! is_usable .venv/bin/python; then

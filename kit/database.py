@@ -25,6 +25,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from kit.settings import ProcessSettings
@@ -71,7 +72,16 @@ class Database:
             yield session
 
     async def ping(self) -> None:
-        """Raise if the database does not answer."""
+        """Raise if the database does not answer.
+
+        Asked twice: after a restart of PostgreSQL the first to use a pooled connection finds it dead.
+        """
+        try:
+            await self._ask()
+        except DBAPIError:
+            await self._ask()
+
+    async def _ask(self) -> None:
         async with self.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
 

@@ -8,16 +8,15 @@ import os
 from pathlib import Path
 
 from deploy.identity_keys import ensure_identity_keys
-from kit import logs, migrations
+from kit import logs
+from kit.migrate import migrate
 
 
 def main() -> None:
-    """Each database in turn; the first failure ends it with that database's traceback in the log."""
+    """Keys, then each database in turn; the first failure ends it with its traceback in the log."""
     logs.configure("prepare", "INFO")
     ensure_identity_keys(Path(os.environ["KKB_SECRETS_DIR"]))
-    for name in migrations.PACKAGES:
-        logs.configure(f"migrate-{name}", "INFO")
-        migrations.upgrade(name, os.environ[f"KKB_DATABASE_URL_{name.upper()}"])
+    migrate("all")
 
 
 if __name__ == "__main__":

@@ -120,6 +120,7 @@ class TestDatabaseAway:
         assert away.status_code == 503
         assert int(away.headers["Retry-After"]) > 0
         assert away.json()["type"] == "urn:kampungkb:problem:unavailable"
+        await app_of(tiny).state.database.ping()  # whatever connection it finds in the pool
         deadline = time.monotonic() + 20
         while (await tiny.post("/notes", json={"text": "after"}, headers=caller(WRITER))).status_code != 201:
             assert time.monotonic() < deadline

@@ -7,8 +7,6 @@ import pytest
 
 from tests.callers import STRANGER, caller
 
-READER = caller("reader", region="76")
-
 
 async def every(registry: httpx.AsyncClient, **params: str | int) -> list[str]:
     codes: list[str] = []
@@ -29,7 +27,7 @@ class TestRegions:
 
     @pytest.mark.parametrize("query", ["nama=x", "parent=331", "level=desa", "name=x", "name=a%00b"])
     async def test_invalid(self, registry: httpx.AsyncClient, query: str) -> None:
-        assert (await registry.get(f"/regions?{query}", headers=READER)).status_code == 422
+        assert (await registry.get(f"/regions?{query}", headers=caller("reader", region="76"))).status_code == 422
 
     @pytest.mark.parametrize(
         ("code", "status", "word"),
@@ -43,7 +41,7 @@ class TestRegions:
     async def test_wrong_codes_are_never_guessed(
         self, registry: httpx.AsyncClient, code: str, status: int, word: str
     ) -> None:
-        answer = await registry.get(f"/regions/{code}", headers=READER)
+        answer = await registry.get(f"/regions/{code}", headers=caller("reader", region="76"))
         assert answer.status_code == status
         assert word in answer.json()["detail"]
 
@@ -56,24 +54,26 @@ class TestRegions:
         assert len(await every(registry, within=code, level="village")) == villages
 
     async def test_four_levels_with_path_and_edition(self, registry: httpx.AsyncClient) -> None:
-        region = (await registry.get("/regions/3326012001", headers=READER)).json()
+        region = (await registry.get("/regions/3326012001", headers=caller("reader", region="76"))).json()
         assert region["code"] == "33.26.01.2001"
         assert [step["level"] for step in region["path"]] == ["province", "regency", "district", "village"]
         assert region["edition"] == "Kepmendagri 300.2.2-2138/2025"
 
     async def test_zeros_stay(self, registry: httpx.AsyncClient) -> None:
-        assert (await registry.get("/regions/11.10", headers=READER)).json()["code"] == "11.10"
+        assert (await registry.get("/regions/11.10", headers=caller("reader", region="76"))).json()["code"] == "11.10"
 
     async def test_search_by_name_inside_a_parent(self, registry: httpx.AsyncClient) -> None:
         params = {"parent": "33", "name": "pekalongan"}
-        found = (await registry.get("/regions", params=params, headers=READER)).json()["items"]
+        found = (await registry.get("/regions", params=params, headers=caller("reader", region="76"))).json()["items"]
         assert [(r["code"], r["name"]) for r in found] == [
             ("33.26", "Kabupaten Pekalongan"),
             ("33.75", "Kota Pekalongan"),
         ]
 
     async def test_percent_is_a_character_not_a_wildcard(self, registry: httpx.AsyncClient) -> None:
-        found = await registry.get("/regions", params={"parent": "33", "name": "%%"}, headers=READER)
+        found = await registry.get(
+            "/regions", params={"parent": "33", "name": "%%"}, headers=caller("reader", region="76")
+        )
         assert found.json()["items"] == []
 
     async def test_all_are_there(self, registry: httpx.AsyncClient) -> None:
