@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from deploy.compose import migrate
 from gateway.settings import GatewaySettings
+from kit import migrate
 from kit.settings import ServiceSettings
 from tests.deploy.compose.conftest import JOBS, PROCESSES
 
@@ -52,7 +52,7 @@ class TestProcesses:
         for process in PROCESSES:
             monkeypatch.setenv(f"KKB_DATABASE_URL_{process.upper()}", "postgresql+asyncpg://nobody@127.0.0.1:1/none")
         monkeypatch.delenv("KKB_DATABASE_URL_SCORING")
-        assert migrate.main() == 2
+        assert migrate.main(["all"]) == 2
         assert capsys.readouterr().err == "Not set: KKB_DATABASE_URL_SCORING\n"
 
     def test_every_command_is_a_module_that_is_in_the_image(self, compose: dict[str, Any], dockerfile: str) -> None:
