@@ -53,7 +53,7 @@ class TestProcesses:
             monkeypatch.setenv(f"KKB_DATABASE_URL_{process.upper()}", "postgresql+asyncpg://nobody@127.0.0.1:1/none")
         monkeypatch.delenv("KKB_DATABASE_URL_SCORING")
         assert migrate.main(["all"]) == 2
-        assert capsys.readouterr().err == "Not set: KKB_DATABASE_URL_SCORING\n"
+        assert capsys.readouterr().err == "Not set: KKB_DATABASE_URL_SCORING; which database is to be migrated?\n"
 
     def test_every_command_is_a_module_that_is_in_the_image(self, compose: dict[str, Any], dockerfile: str) -> None:
         modules = {s: compose["services"][s]["command"][:3][-1] for s in (*JOBS, *PROCESSES)}
