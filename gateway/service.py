@@ -12,4 +12,9 @@ SERVICE = Service(
     title="Gateway",
     description="Keys, the caller himself, and the contract of the whole platform.",
     routers=(keys, callers, documentation),
+    tags={
+        "keys": "Kunci API: membuat, melihat, mencabut (administrator)",
+        "callers": "Kunci saya: peran dan wilayahnya",
+        "contract": "Kontrak seluruh API (OpenAPI 3.1)",
+    },
 )

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +42,8 @@ class Service:
     routers: Sequence[APIRouter]
     subscriptions: Sequence[Subscription] = ()
     workers: Sequence[Worker] = field(default=())
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What each group of operations is about, in Indonesian, in the order people meet them in the documentation."""
 
 
 def application(service: Service, settings: ServiceSettings) -> FastAPI:
@@ -63,6 +65,7 @@ def contract_application(service: Service, lifespan: Any = None) -> FastAPI:
         description=service.description,
         version="1.0.0",
         openapi_url=None,
+        openapi_tags=[{"name": name, "description": about} for name, about in service.tags.items()],
         lifespan=lifespan,
         redirect_slashes=False,
         separate_input_output_schemas=True,

@@ -46,27 +46,24 @@ def public_key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Start = Callable[[Service], AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
+@asynccontextmanager
+async def running(service: Service, database_url: str, nats_url: str, key: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A service's real app; gives a client whose `app` attribute is the app."""
+    settings = ServiceSettings(
+        port=0, ops_port=0, database_url=database_url, nats_url=nats_url, identity_public_key_file=key
+    )
+    app = application(service, settings)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app=Observed(app), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1", timeout=30) as client:
+            client.app = app  # type: ignore[attr-defined]  # the tests' own handle
+            yield client
+
+
 @pytest.fixture(scope="session")
 def start(servers: ThrowawayServers, public_key_file: Path) -> Start:
-    """Start a service's app on a fresh database; gives a client whose `app` attribute is the app."""
-
-    @asynccontextmanager
-    async def started(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-        settings = ServiceSettings(
-            port=0,
-            ops_port=0,
-            database_url=servers.fresh_database(service.name),
-            nats_url=servers.nats_url,
-            identity_public_key_file=public_key_file,
-        )
-        app = application(service, settings)
-        async with app.router.lifespan_context(app):
-            transport = httpx.ASGITransport(app=Observed(app), raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1", timeout=30) as client:
-                client.app = app  # type: ignore[attr-defined]  # the tests' own handle
-                yield client
-
-    return started
+    """Start a service's app on a fresh database of this run's servers."""
+    return lambda service: running(service, servers.fresh_database(service.name), servers.nats_url, public_key_file)
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +93,7 @@ def app_of(client: httpx.AsyncClient) -> FastAPI:
     return app
 
 
-async def eventually(ask: Callable[[], Awaitable[Any]], seconds: float = 15.0) -> Any:
+async def eventually(ask: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
     """Ask until the answer is true; fail when it never is."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:

@@ -14,4 +14,9 @@ SERVICE = Service(
     description="What is done at the Kampung KB and by whom; the actor list and the catalogue of Inpres 3/2022.",
     routers=(actors, catalogue, interventions),
     subscriptions=SUBSCRIPTIONS,
+    tags={
+        "interventions": "Intervensi: apa yang dilakukan di Kampung KB, kapan, dan oleh siapa",
+        "actors": "Daftar pelaksana (OPD dan mitra pentahelix)",
+        "catalogue": "Katalog Inpres 3/2022, fungsi keluarga, sasaran, sumber dana",
+    },
 )

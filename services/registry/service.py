@@ -17,4 +17,11 @@ SERVICE = Service(
     description="Regions, Kampung KB, their dated reports, imports, and what does not add up.",
     routers=(regions, villages, reports, findings, imports, aliases),
     workers=(run_imports,),
+    tags={
+        "villages": "Kampung KB: satu yang aktif di setiap desa/kelurahan",
+        "reports": "Laporan bulanan: profil, kependudukan, program Bangga Kencana; yang kosong berarti belum dilaporkan",
+        "findings": "Temuan: angka yang tidak cocok; ditampilkan, tidak pernah diperbaiki sendiri",
+        "imports": "Impor tabel SIGA apa adanya, dengan hasil untuk setiap baris",
+        "regions": "Daftar resmi wilayah (kode Kemendagri)",
+    },
 )

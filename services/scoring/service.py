@@ -21,4 +21,8 @@ SERVICE = Service(
         Subscription("scoring-interventions", "KKB_INTERVENTIONS", "kkb.interventions.>", take_intervention_events),
     ),
     workers=(keep_up_to_date,),
+    tags={
+        "assessments": "Kelas Kampung KB dan alasannya, sampai angka terakhir; jumlah per wilayah",
+        "rulesets": "Aturan klasifikasi sebagai data; menilai contoh tanpa menyimpannya",
+    },
 )

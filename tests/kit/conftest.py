@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Annotated
 
 import httpx
 import pytest
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from deploy.embedded.throwaway import ThrowawayServers
+from deploy.embedded.throwaway import ThrowawayServers, throwaway_servers
 from kit.access import Caller, Scope, requires
-from kit.database import Session
+from kit.database import Database, Session, own_metadata
 from kit.idempotency import Answer, OnlyOnce
 from kit.process import Service
-from tests.conftest import Start
+from tests.conftest import Start, app_of, running
 
 Writer = Annotated[Caller, requires(Scope.VILLAGES_WRITE)]
 router = APIRouter()
@@ -45,12 +47,36 @@ async def write_note(note: Note, writer: Writer, session: Session, once: OnlyOnc
 TINY = Service(name="registry", title="Tiny", description="For tests of the kit", routers=(router,))
 
 
+@pytest.fixture(scope="module")
+def own_servers() -> Iterator[ThrowawayServers]:
+    """PostgreSQL and NATS that a test may stop: nobody else is connected to them."""
+    with throwaway_servers() as running:
+        yield running
+
+
+async def make_notes(client: httpx.AsyncClient) -> None:
+    """The tiny service's table; its unique constraint is deferred to the commit."""
+    async with app_of(client).state.database.transaction() as session:
+        statement = "CREATE TABLE notes (text text UNIQUE DEFERRABLE INITIALLY DEFERRED)"
+        await session.execute(sa.text(statement))
+
+
 @pytest.fixture(scope="session")
-async def tiny(start: Start, servers: ThrowawayServers) -> AsyncIterator[httpx.AsyncClient]:
-    """The tiny service, with a table whose unique constraint is deferred to the commit."""
+async def tiny(start: Start) -> AsyncIterator[httpx.AsyncClient]:
+    """The tiny service."""
     async with start(TINY) as client:
-        app: Any = client.app  # type: ignore[attr-defined]  # set by `start`
-        async with app.state.database.transaction() as session:
-            statement = "CREATE TABLE notes (text text UNIQUE DEFERRABLE INITIALLY DEFERRED)"
-            await session.execute(sa.text(statement))
+        await make_notes(client)
+        yield client
+
+
+@pytest.fixture
+async def lonely(own_servers: ThrowawayServers, public_key_file: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """The tiny service on servers of its own."""
+    url = own_servers.empty_database("registry")
+    database = Database(create_async_engine(url))
+    async with database.engine.begin() as connection:
+        await connection.run_sync(own_metadata().create_all)
+    await database.engine.dispose()
+    async with running(TINY, url, own_servers.nats_url, public_key_file) as client:
+        await make_notes(client)
         yield client

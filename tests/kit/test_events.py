@@ -83,8 +83,8 @@ class Line:
 
 
 @pytest.fixture
-async def line(servers: ThrowawayServers) -> AsyncIterator[Line]:
-    line = Line(servers)
+async def line(own_servers: ThrowawayServers) -> AsyncIterator[Line]:
+    line = Line(own_servers)
     for database in (line.producer, line.consumer):
         async with database.engine.begin() as connection:
             await connection.run_sync(own_metadata().create_all)

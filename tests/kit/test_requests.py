@@ -108,19 +108,19 @@ class TestTracing:
 
 class TestDatabaseAway:
     async def test_503_with_retry_after_and_well_again_without_a_restart_of_ours(
-        self, tiny: httpx.AsyncClient, servers: ThrowawayServers
+        self, lonely: httpx.AsyncClient, own_servers: ThrowawayServers
     ) -> None:
         body = {"text": "before"}
-        assert (await tiny.post("/notes", json=body, headers=caller(WRITER))).status_code == 201
-        servers.postgres.stop()
+        assert (await lonely.post("/notes", json=body, headers=caller(WRITER))).status_code == 201
+        own_servers.postgres.stop()
         try:
-            away = await tiny.post("/notes", json={"text": "away"}, headers=caller(WRITER))
+            away = await lonely.post("/notes", json={"text": "away"}, headers=caller(WRITER))
         finally:
-            servers.postgres.start()
+            own_servers.postgres.start()
         assert away.status_code == 503
         assert int(away.headers["Retry-After"]) > 0
         assert away.json()["type"] == "urn:kampungkb:problem:unavailable"
-        await app_of(tiny).state.database.ping()  # whatever connection it finds in the pool
+        await app_of(lonely).state.database.ping()  # whatever connection it finds in the pool
         deadline = time.monotonic() + 20
-        while (await tiny.post("/notes", json={"text": "after"}, headers=caller(WRITER))).status_code != 201:
+        while (await lonely.post("/notes", json={"text": "after"}, headers=caller(WRITER))).status_code != 201:
             assert time.monotonic() < deadline
