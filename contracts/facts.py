@@ -207,3 +207,4 @@ FACTS_OF: dict[ReportKind, type[ProfileFacts | PopulationFacts | FamilyPlanningF
     ReportKind.POPULATION: PopulationFacts,
     ReportKind.FAMILY_PLANNING: FamilyPlanningFacts,
 }
+KIND_OF: dict[type, ReportKind] = {facts: kind for kind, facts in FACTS_OF.items()}

@@ -47,6 +47,8 @@ class Scope(StrEnum):
     RULESETS_EVALUATE = "rulesets:evaluate"
     KEYS_MANAGE = "keys:manage"
     SELF_READ = "self:read"
+    CHANGES_READ = "changes:read"
+    EVENTS_OPERATE = "events:operate"
 
 
 _READ = {
@@ -57,6 +59,7 @@ _READ = {
     Scope.ASSESSMENTS_READ,
     Scope.RULESETS_READ,
     Scope.RULESETS_EVALUATE,
+    Scope.CHANGES_READ,
 }
 SCOPES_OF: dict[Role, frozenset[Scope]] = {
     Role.READER: frozenset(_READ),
@@ -74,7 +77,7 @@ SCOPES_OF: dict[Role, frozenset[Scope]] = {
     Role.PARTNER: frozenset(_READ | {Scope.INTERVENTIONS_WRITE}),
     Role.ASSESSOR: frozenset(_READ | {Scope.IMPORTS_READ}),
     Role.ADMINISTRATOR: frozenset(Scope),
-    Role.OPERATOR: frozenset({Scope.SELF_READ}),
+    Role.OPERATOR: frozenset({Scope.SELF_READ, Scope.CHANGES_READ, Scope.EVENTS_OPERATE}),
 }
 """The one table of roles and scopes; gateway and services both read it."""
 

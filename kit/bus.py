@@ -9,7 +9,7 @@ from typing import Any
 import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.api import RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
 from contracts.events import STREAMS
@@ -94,6 +94,8 @@ async def ensure_stream(jetstream: JetStreamContext, name: str, subjects: str) -
             "subjects": [subjects],
             "storage": StorageType.FILE,
             "retention": RetentionPolicy.LIMITS,
+            # a full stream refuses what is new, which waits in the outbox, instead of dropping what nobody has read yet
+            "discard": DiscardPolicy.NEW,
             "duplicate_window": _DUPLICATE_WINDOW_SECONDS,
             "max_age": _MAX_AGE_SECONDS,
         }

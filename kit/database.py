@@ -11,6 +11,8 @@ import orjson
 from fastapi import Depends, Request
 from sqlalchemy import (
     BigInteger,
+    Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     Identity,
@@ -20,7 +22,6 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    UniqueConstraint,
     func,
     text,
 )
@@ -28,6 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB, UUID
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from kit import failpoints
 from kit.settings import ProcessSettings
 
 NAMING = {
@@ -68,8 +70,11 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session whose block is one transaction: committed at its end, rolled back on any error."""
-        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+            async with session.begin():
+                yield session
+                failpoints.reach("before_commit")
+            failpoints.reach("after_commit")
 
     async def ping(self) -> None:
         """Raise if the database does not answer.
@@ -132,11 +137,28 @@ def own_metadata() -> MetaData:
         metadata,
         Column("id", BigInteger, Identity(always=True), primary_key=True),
         Column("event_id", UUID(as_uuid=True), nullable=False, unique=True),
-        Column("subject", Text, nullable=False),
+        Column("type", Text, nullable=False),
+        Column("region_code", Text(collation="C"), nullable=False),
+        Column("entity", Text(collation="C"), nullable=False),
         Column("body", LargeBinary, nullable=False),
         Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
-        Column("published_at", DateTime(timezone=True)),
-        Index("ix_outbox_unpublished", "id", postgresql_where=text("published_at IS NULL")),
+        Column("position", BigInteger, unique=True),
+        Index("ix_outbox_unplaced", "id", postgresql_where=text("position IS NULL")),
+        Index("ix_outbox_entity_position", "entity", "position"),
+        Index("ix_outbox_region_code_position", "region_code", "position"),
+    )
+    Table(
+        "publication",
+        metadata,
+        Column("only_row", Boolean, primary_key=True, server_default=text("true")),
+        Column("feed_id", UUID(as_uuid=True), nullable=False, server_default=func.gen_random_uuid()),
+        Column("position", BigInteger, nullable=False, server_default=text("0")),
+        Column("published", BigInteger, nullable=False, server_default=text("0")),
+        Column("stream_sequence", BigInteger, nullable=False, server_default=text("0")),
+        Column("stream_created", DateTime(timezone=True)),
+        Column("reconciled_at", DateTime(timezone=True)),
+        CheckConstraint("only_row", name="only_row"),
+        CheckConstraint("published BETWEEN 0 AND position", name="published"),
     )
     Table(
         "inbox",
@@ -152,12 +174,23 @@ def own_metadata() -> MetaData:
         Column("id", BigInteger, Identity(always=True), primary_key=True),
         Column("consumer", Text, nullable=False),
         Column("subject", Text, nullable=False),
+        Column("region_code", Text(collation="C")),
         Column("stream_sequence", BigInteger, nullable=False),
         Column("body", LargeBinary, nullable=False),
+        Column("digest", LargeBinary, nullable=False),
         Column("reason", Text, nullable=False),
         Column("attempts", Integer, nullable=False),
         Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-        UniqueConstraint("consumer", "subject", "stream_sequence"),
+        Column("failed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("outcome", Text),
+        Column("resolved_at", DateTime(timezone=True)),
+        Column("resolved_by", Text),
+        Column("resolution", Text),
+        Index("uq_dead_letters_open", "consumer", "digest", unique=True, postgresql_where=text("outcome IS NULL")),
+        CheckConstraint("outcome IN ('handled', 'discarded')", name="outcome"),
+        CheckConstraint("(outcome IS NULL) = (resolved_at IS NULL)", name="resolved_at"),
+        CheckConstraint("(outcome IS NULL) = (resolved_by IS NULL)", name="resolved_by"),
+        CheckConstraint("(outcome = 'discarded') = (resolution IS NOT NULL)", name="resolution"),
     )
     Table(
         "idempotency_keys",

@@ -16,12 +16,15 @@ OUTBOX_DEPTH = Gauge("kkb_outbox_depth", "Events committed and not yet published
 OUTBOX_AGE = Gauge("kkb_outbox_oldest_age_seconds", "Age of the oldest unpublished event; 0 when there is none")
 OUTBOX_PUBLISHED = Counter("kkb_outbox_published_total", "Events published")
 OUTBOX_FAILURES = Counter("kkb_outbox_publish_failures_total", "Batches that the stream did not accept")
+OUTBOX_POSITION = Gauge("kkb_outbox_position", "Position of the newest event in the order of commits")
+STREAM_DOUBTS = Counter("kkb_stream_doubts_total", "Times the stream was seen to have lost what it had acknowledged")
 RELAY_LEADER = Gauge("kkb_outbox_relay_leader", "1 where this process publishes for its service")
 
 EVENTS = Counter("kkb_events_total", "Events consumed, by what became of them", ["consumer", "result"])
 EVENT_AGE = Histogram(
     "kkb_event_age_seconds", "Age of an event when its effect was committed", ["consumer"], buckets=_AGES
 )
+CONSUMER_PENDING = Gauge("kkb_consumer_pending", "Events on the stream that are not yet acknowledged", ["consumer"])
 DEAD_LETTERS = Counter("kkb_dead_letters_total", "Events put aside because they cannot be handled", ["consumer"])
 
 POOL_SIZE = Gauge("kkb_database_pool_size", "Connections the pool may hold")

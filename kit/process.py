@@ -15,10 +15,10 @@ import uvicorn
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import ASGIApp
 
-from kit import API, identity, logs, metrics, problems
+from kit import API, failpoints, identity, logs, metrics, problems
 from kit.bus import Bus
 from kit.database import Database
-from kit.inbox import Consumer, Subscription
+from kit.inbox import Consumer, Retries, Subscription
 from kit.observe import Observed
 from kit.ops import Health, ops_app
 from kit.parameters import only_known_parameters
@@ -27,6 +27,9 @@ from kit.settings import ProcessSettings, ServiceSettings
 from kit.tasks import stop
 
 log = logging.getLogger(__name__)
+
+_FINISH_SECONDS = 5.0
+"""How long consumers may take for the batch they have in hand when the process ends."""
 
 Worker = Callable[[FastAPI], Coroutine[Any, Any, None]]
 """A task that runs beside the API until it is cancelled."""
@@ -85,16 +88,24 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database: Database = app.state.database
     bus: Bus = app.state.bus
     dsn = str(app.state.settings.database_url).replace("+asyncpg", "", 1)
-    jobs = [bus.run(), Relay(dsn, bus).run()]
-    jobs += [Consumer(subscription, bus, database).run() for subscription in service.subscriptions]
-    jobs += [worker(app) for worker in service.workers]
-    app.state.tasks = [asyncio.create_task(job) for job in jobs]
+    retries = Retries.of(app.state.settings)
+    app.state.relay = Relay(dsn, bus)
+    consumers = [Consumer(subscription, bus, database, retries) for subscription in service.subscriptions]
+    consuming = [asyncio.create_task(consumer.run()) for consumer in consumers]
+    connected = asyncio.create_task(bus.run())
+    others = [asyncio.create_task(job) for job in (app.state.relay.run(), *(worker(app) for worker in service.workers))]
+    app.state.tasks = [connected, *others, *consuming]
     try:
         yield
     finally:
+        app.state.ending = True
+        for consumer in consumers:
+            consumer.end()
+        if consuming:
+            await asyncio.wait(consuming, timeout=_FINISH_SECONDS)
         # the bus closes last: what the others still acknowledge must get out
-        await stop(app.state.tasks[1:])
-        await stop(app.state.tasks[:1])
+        await stop([*others, *consuming])
+        await stop([connected])
         await database.engine.dispose()
 
 
@@ -104,6 +115,8 @@ def health_of(app: FastAPI) -> Health:
     async def alive() -> str | None:
         if app.state.bus.closed:
             return "the NATS client has given up"
+        if getattr(app.state, "ending", False):
+            return None
         ended = [task for task in getattr(app.state, "tasks", []) if task.done()]
         return f"{len(ended)} background tasks have ended" if ended else None
 
@@ -172,6 +185,7 @@ async def serve(
 def run(service: Service, settings: ServiceSettings) -> None:
     """Run a service in this process until it is told to stop."""
     logs.configure(service.name, settings.log_level)
+    failpoints.watch(settings.failpoints_file)
 
     async def main() -> None:
         app = application(service, settings)

@@ -1,9 +1,10 @@
-"""Publishes the outbox to JetStream: one leader per service, in order, at least once.
+"""Places the outbox in the order of commits and publishes it to JetStream: one leader per service, at least once.
 
-A row is marked published only after the stream has acknowledged it, so a crash between the two publishes it again;
-`Nats-Msg-Id` lets the stream drop that copy within its window and the consumers' inbox drops it for ever.
-Rows are picked by "not yet published", never by "id greater than the last": a slow transaction with a lower id is
-published when it commits.
+Two steps, so that the change feed goes on while NATS is away. *Placing* gives every committed row a position; because
+only the leader places, and row by row in the order in which rows became visible, what is read below a position is
+complete for ever: a slow transaction with a lower id simply gets a later position. *Publishing* sends rows in the
+order of their positions and moves a watermark when the stream has acknowledged them, so a crash between the two
+publishes again; `Nats-Msg-Id` lets the stream drop that copy within its window, and the consumers' inbox for ever.
 """
 
 from __future__ import annotations
@@ -16,109 +17,207 @@ from typing import Any
 import asyncpg
 import nats
 from nats.js import JetStreamContext
+from nats.js.api import PubAck
 
-from kit import metrics
+from contracts.events.base import nats_subject
+from kit import failpoints, metrics
 from kit.bus import Bus
 from kit.outbox import CHANNEL
+from kit.tasks import first_to_end
 
 log = logging.getLogger(__name__)
 
+PLACED_CHANNEL = "kkb_placed"
+"""NOTIFY channel that says that events got their positions."""
+POSITION_HEADER = "Kkb-Position"
+"""Header of a message: `<feed id>:<position>`."""
+
 _LOCK = 0x6B6B_6F75
 """Advisory lock of the relay's leader (one database per service, so one number serves all)."""
+_PLACE_AT_ONCE = 5_000
 _BATCH = 500
 _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 _STATEMENT_SECONDS = 30.0
-_KEEP_PUBLISHED = "14 days"
+_MEASURE_EVERY_SECONDS = 5.0
 _CLEAN_EVERY_SECONDS = 3600.0
+_CLEAN_AT_ONCE = 10_000
 
-_READ = "SELECT id, event_id, subject, body FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT $1"
-_MARK = "UPDATE outbox SET published_at = now() WHERE id = ANY($1)"
+_SESSION = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+# The leader asks every second. One that has gone silent (its machine, its network) loses its lock with its session.
+_LEADER_SESSION = _SESSION | {"idle_session_timeout": "15s"}
+
+_FIRST = "INSERT INTO publication DEFAULT VALUES ON CONFLICT DO NOTHING"
+_PLACE = """
+WITH unplaced AS (SELECT id, row_number() OVER (ORDER BY id) AS place FROM
+        (SELECT id FROM outbox WHERE position IS NULL ORDER BY id LIMIT $1) u),
+    head AS (UPDATE publication SET position = position + (SELECT count(*) FROM unplaced)
+        WHERE EXISTS (SELECT FROM unplaced) RETURNING position - (SELECT count(*) FROM unplaced) AS base),
+    placed AS (UPDATE outbox SET position = head.base + unplaced.place FROM unplaced, head
+        WHERE outbox.id = unplaced.id AND outbox.position IS NULL RETURNING outbox.position)
+SELECT count(*) AS number, max(position) AS newest FROM placed
+"""
+_STATE = "SELECT feed_id, position, published, stream_sequence FROM publication"
+_READ = "SELECT position, event_id, type, region_code, body FROM outbox WHERE position > $1 ORDER BY position LIMIT $2"
+_MARK = "UPDATE publication SET published = greatest(published, $1), stream_sequence = greatest(stream_sequence, $2)"
 _DEPTH = (
-    "SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 "
-    "FROM outbox WHERE published_at IS NULL"
+    "SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 FROM outbox "
+    "WHERE position IS NULL OR position > (SELECT published FROM publication)"
 )
 _CLEAN = (
-    f"DELETE FROM outbox WHERE published_at < now() - interval '{_KEEP_PUBLISHED}'",  # noqa: S608 - our own constant
-    f"DELETE FROM inbox WHERE handled_at < now() - interval '{_KEEP_PUBLISHED}'",  # noqa: S608 - our own constant
-    "DELETE FROM idempotency_keys WHERE created_at < now() - interval '7 days'",
+    # the newest event of every entity stays for ever: whoever follows from the beginning gets the whole present state
+    (
+        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox o WHERE created_at < now() - interval '14 days' "
+        "AND position <= (SELECT published FROM publication) "
+        "AND EXISTS (SELECT FROM outbox n WHERE n.entity = o.entity AND n.position > o.position) LIMIT $1)"
+    ),
+    (
+        "DELETE FROM inbox WHERE (consumer, event_id) IN (SELECT consumer, event_id FROM inbox "
+        "WHERE handled_at < now() - interval '14 days' LIMIT $1)"
+    ),
+    (
+        "DELETE FROM idempotency_keys WHERE (caller, key) IN (SELECT caller, key FROM idempotency_keys "
+        "WHERE created_at < now() - interval '7 days' LIMIT $1)"
+    ),
+    (
+        "DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters "
+        "WHERE resolved_at < now() - interval '400 days' LIMIT $1)"
+    ),
 )
 
 
 class Relay:
-    """Publishes one service's outbox while it holds the leader's lock."""
+    """Places and publishes one service's outbox while it holds the leader's lock."""
 
     def __init__(self, dsn: str, bus: Bus) -> None:
         self._dsn = dsn
         self._bus = bus
-        self._wake = asyncio.Event()
-        self._cleaned = 0.0
+        self._written = asyncio.Event()
+        self._placed = asyncio.Event()
+        self.leads = False
+        """Whether this process places and publishes for its service."""
 
     async def run(self) -> None:
-        """Publish until cancelled; whatever fails is tried again."""
+        """Lead whenever nobody else does, until cancelled; whatever fails is tried again."""
         while True:
             try:
                 await self._lead()
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
                 log.warning("relay lost its database: %s", type(error).__name__)
             finally:
+                self.leads = False
                 metrics.RELAY_LEADER.set(0)
+                metrics.OUTBOX_DEPTH.set(0)
+                metrics.OUTBOX_AGE.set(0)
             await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _connect(self, held: contextlib.AsyncExitStack, session: dict[str, str]) -> asyncpg.Connection:
+        connection = await asyncpg.connect(
+            self._dsn, timeout=5, command_timeout=_STATEMENT_SECONDS, server_settings=session
+        )
+        held.callback(connection.terminate)
+        return connection
 
     async def _lead(self) -> None:
-        connection = await asyncpg.connect(self._dsn, timeout=5, command_timeout=_STATEMENT_SECONDS)
-        try:
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - the lock is in PostgreSQL
+        async with contextlib.AsyncExitStack() as held:
+            leader = await self._connect(held, _LEADER_SESSION)
+            while not await leader.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - the lock is in PostgreSQL
                 await asyncio.sleep(_RETRY_SECONDS)
+            await leader.execute(_FIRST)
+            self.leads = True
             metrics.RELAY_LEADER.set(1)
-            await connection.add_listener(CHANNEL, lambda *_: self._wake.set())
-            while True:
-                self._wake.clear()
-                if not await self._publish_batch(connection):
-                    await self._rest(connection)
-        finally:
-            connection.terminate()
+            await leader.add_listener(CHANNEL, lambda *_: self._written.set())
+            publisher, keeper = [await self._connect(held, _SESSION) for _ in range(2)]
+            await first_to_end(self._place(leader), self._publish(publisher), self._keep(keeper))
 
-    async def _publish_batch(self, connection: asyncpg.Connection) -> bool:
-        """Publish the oldest rows; True when there may be more."""
-        rows = await connection.fetch(_READ, _BATCH)
-        if not rows:
-            return False
-        accepted = await self._send(rows)
-        await connection.execute(_MARK, accepted)
-        metrics.OUTBOX_PUBLISHED.inc(len(accepted))
-        if len(accepted) < len(rows):
+    async def _place(self, connection: asyncpg.Connection) -> None:
+        while True:
+            self._written.clear()
+            placed = await connection.fetchrow(_PLACE, _PLACE_AT_ONCE)
+            if placed["number"]:
+                metrics.OUTBOX_POSITION.set(placed["newest"])
+                self._placed.set()
+                await connection.execute(f"NOTIFY {PLACED_CHANNEL}")
+            if placed["number"] < _PLACE_AT_ONCE:
+                await _woken(self._written)
+
+    async def _publish(self, connection: asyncpg.Connection) -> None:
+        while True:
+            self._placed.clear()
+            state = await connection.fetchrow(_STATE)
+            rows = await connection.fetch(_READ, state["published"], _BATCH)
+            if rows:
+                await self._publish_batch(connection, state, rows)
+            else:
+                await _woken(self._placed)
+
+    async def _publish_batch(self, connection: asyncpg.Connection, state: Any, rows: list[Any]) -> None:
+        acknowledged = await self._send(state["feed_id"], rows)
+        if acknowledged:
+            failpoints.reach("after_publish")
+            newest = max(ack.seq for ack in acknowledged)
+            await connection.execute(_MARK, rows[len(acknowledged) - 1]["position"], newest)
+            metrics.OUTBOX_PUBLISHED.inc(len(acknowledged))
+            self._doubt(state["stream_sequence"], acknowledged)
+        if len(acknowledged) < len(rows):
             metrics.OUTBOX_FAILURES.inc()
             await asyncio.sleep(_RETRY_SECONDS)
-        return len(rows) == _BATCH or len(accepted) < len(rows)
 
-    async def _send(self, rows: list[Any]) -> list[int]:
-        """Send a batch in order without waiting between messages; ids that the stream acknowledged."""
+    async def _send(self, feed: object, rows: list[Any]) -> list[PubAck]:
+        """Send a batch in order without waiting between messages; acknowledgements up to the first that is missing."""
         jetstream = await self._bus.jetstream()
-        answers = await asyncio.gather(*(_publish(jetstream, row) for row in rows))
-        return [row["id"] for row, acknowledged in zip(rows, answers, strict=True) if acknowledged]
+        answers = await asyncio.gather(*(_send_one(jetstream, feed, row) for row in rows))
+        acknowledged: list[PubAck] = []
+        for answer in answers:
+            if answer is None:
+                break
+            acknowledged.append(answer)
+        return acknowledged
 
-    async def _rest(self, connection: asyncpg.Connection) -> None:
-        depth, age = await connection.fetchrow(_DEPTH)
-        metrics.OUTBOX_DEPTH.set(depth)
-        metrics.OUTBOX_AGE.set(age)
-        await self._clean(connection)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+    def _doubt(self, known: int, acknowledged: list[PubAck]) -> None:
+        """Notice a stream that numbers anew: it has lost what it had acknowledged before."""
+        if any(ack.seq <= known and not ack.duplicate for ack in acknowledged):
+            metrics.STREAM_DOUBTS.inc()
+            log.error("the stream gives numbers it gave before: it has lost events")
 
-    async def _clean(self, connection: asyncpg.Connection) -> None:
-        now = asyncio.get_running_loop().time()
-        if self._cleaned and now - self._cleaned < _CLEAN_EVERY_SECONDS:
-            return
-        for statement in _CLEAN:
-            await connection.execute(statement)
-        self._cleaned = now
+    async def _keep(self, connection: asyncpg.Connection) -> None:
+        """Measure the outbox, and clean what nobody needs any more."""
+        cleaned: float | None = None
+        while True:
+            depth, age = await connection.fetchrow(_DEPTH)
+            metrics.OUTBOX_DEPTH.set(depth)
+            metrics.OUTBOX_AGE.set(age)
+            now = asyncio.get_running_loop().time()
+            if cleaned is None or now - cleaned > _CLEAN_EVERY_SECONDS:
+                await _clean(connection)
+                cleaned = now
+            await asyncio.sleep(_MEASURE_EVERY_SECONDS)
 
 
-async def _publish(jetstream: JetStreamContext, row: Any) -> bool:
+async def _woken(event: asyncio.Event) -> None:
+    """Wait until told, or until it is time to look anyway: a notification can be lost."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), _POLL_SECONDS)
+
+
+async def _clean(connection: asyncpg.Connection) -> None:
+    for statement in _CLEAN:
+        while (await connection.execute(statement, _CLEAN_AT_ONCE)) == f"DELETE {_CLEAN_AT_ONCE}":
+            pass
+
+
+async def _send_one(jetstream: JetStreamContext, feed: object, row: Any) -> PubAck | None:
+    headers = {
+        "Nats-Msg-Id": str(row["event_id"]),
+        "Content-Type": "application/cloudevents+json; charset=utf-8",
+        POSITION_HEADER: f"{feed}:{row['position']}",
+    }
     try:
-        await jetstream.publish(row["subject"], row["body"], headers={"Nats-Msg-Id": str(row["event_id"])})
+        return await jetstream.publish(nats_subject(row["type"], row["region_code"]), row["body"], headers=headers)
     except (nats.errors.Error, TimeoutError, OSError) as error:
         log.warning("not published, will be tried again: %s", type(error).__name__)
-        return False
-    return True
+        return None

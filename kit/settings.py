@@ -25,9 +25,17 @@ class ProcessSettings(BaseSettings):
     )
     drain_seconds: float = Field(10.0, ge=0, description="How long in-flight requests may take after SIGTERM")
     log_level: str = "INFO"
+    failpoints_file: Path | None = Field(None, description="Fault tests only: file that arms a point to be killed at")
 
 
 class ServiceSettings(ProcessSettings):
     """What a service that speaks in events needs to know."""
 
     nats_url: str = Field(description="nats://user:password@host:port, several separated by commas")
+    event_attempts: int = Field(
+        8, ge=1, description="Deliveries of an event that cannot be handled before it is put aside"
+    )
+    event_retry_seconds: float = Field(1.0, gt=0, description="Wait before the second delivery; doubles with each")
+    event_ack_seconds: float = Field(
+        30.0, gt=0, description="After how long what a killed process had in hand is delivered to another"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from pydantic import ValidationError
@@ -49,6 +50,20 @@ class UndecodableEvent(ValueError):
     """A message that is no event of ours: broken JSON, unknown type or version, or data that breaks its contract."""
 
 
+_VERSION = re.compile(r"\.v[0-9]+$")
+
+
+def _unknown(kind: str) -> str:
+    name = _VERSION.sub("", kind)
+    known = sorted(other.removeprefix(name)[1:] for other in BY_TYPE if _VERSION.sub("", other) == name)
+    if not known:
+        return f"unknown event type: {kind!r}"
+    return (
+        f"unknown version of an event: {kind!r}; this release reads {', '.join(known)}: "
+        "requeue it after this service has been upgraded"
+    )
+
+
 def decode(body: bytes) -> Event:
     """Read an event from the wire.
 
@@ -59,10 +74,12 @@ def decode(body: bytes) -> Event:
         raw: Any = json.loads(body)
     except ValueError as error:
         raise UndecodableEvent(f"not JSON: {error}") from error
-    kind = raw.get("type") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict) or raw.get("specversion") != "1.0":
+        raise UndecodableEvent("not a CloudEvent 1.0: specversion is missing or another")
+    kind = raw.get("type")
     model = BY_TYPE.get(kind) if isinstance(kind, str) else None
     if model is None:
-        raise UndecodableEvent(f"unknown event type or version: {kind!r}")
+        raise UndecodableEvent(_unknown(str(kind)))
     try:
         return model.model_validate(raw)
     except ValidationError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,11 @@ class EventData(BaseModel):
     """What an event says. Frozen; unknown fields are ignored so that a newer producer does not break an older reader."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @property
+    def entity(self) -> str:
+        """What the event is the newest state of, such as `intervention/<id>`: the key to keep one row by."""
+        raise NotImplementedError
 
 
 class VillageKey(EventData):
@@ -32,8 +37,10 @@ class Event(BaseModel):
 
     stream: ClassVar[str]
     """JetStream stream that holds the event."""
+    tombstone: ClassVar[bool] = False
+    """Whether the event says that its entity no longer counts."""
 
-    specversion: str = "1.0"
+    specversion: Literal["1.0"] = "1.0"
     id: UUID
     source: str = Field(description="Service that owns the fact, such as /services/registry")
     type: str
@@ -41,9 +48,19 @@ class Event(BaseModel):
     time: datetime = Field(description="When the change was made, with time zone")
     datacontenttype: str = "application/json"
     traceparent: str | None = None
+    data: EventData
+
+    @property
+    def entity(self) -> str:
+        """What the event is the newest state of; events of one entity replace one another by version."""
+        return self.data.entity
 
     @property
     def nats_subject(self) -> str:
         """Subject on the bus: kkb.registry.profile-reported.v1.33.26.01.2001."""
-        _, _, service_and_name = self.type.partition("id.kampungkb.")
-        return f"kkb.{service_and_name}.{self.subject}"
+        return nats_subject(self.type, self.subject)
+
+
+def nats_subject(kind: str, region_code: str) -> str:
+    """Subject on the bus of an event type and the village's region code."""
+    return f"kkb.{kind.removeprefix('id.kampungkb.')}.{region_code}"

@@ -24,3 +24,8 @@ class Classification(EventData):
     asked: int = Field(description="Inputs that the ruleset asks for")
     simulated: bool
     assessed_at: datetime
+
+    @property
+    def entity(self) -> str:
+        """One a village: the class under the ruleset in force."""
+        return f"assessment/{self.village.id}"

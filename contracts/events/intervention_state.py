@@ -49,3 +49,8 @@ class InterventionState(EventData):
     simulated: bool
     source_system: str
     withdrawn: bool
+
+    @property
+    def entity(self) -> str:
+        """One an intervention."""
+        return f"intervention/{self.intervention_id}"

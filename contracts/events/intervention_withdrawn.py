@@ -12,6 +12,7 @@ class InterventionWithdrawn(Event):
     """An intervention was withdrawn; it no longer counts but stays readable."""
 
     stream: ClassVar[str] = "KKB_INTERVENTIONS"
+    tombstone: ClassVar[bool] = True
     type: Literal["id.kampungkb.interventions.intervention-withdrawn.v1"] = (
         "id.kampungkb.interventions.intervention-withdrawn.v1"
     )

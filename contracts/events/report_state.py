@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from contracts.events.base import EventData, VillageKey
-from contracts.facts import FamilyPlanningFacts, PopulationFacts, ProfileFacts
+from contracts.facts import KIND_OF, FamilyPlanningFacts, PopulationFacts, ProfileFacts
 from contracts.regions import Period
 
 F = TypeVar("F", ProfileFacts, PopulationFacts, FamilyPlanningFacts)
@@ -28,3 +28,8 @@ class ReportState(EventData, Generic[F]):
     simulated: bool
     reported_at: datetime
     facts: F
+
+    @property
+    def entity(self) -> str:
+        """One a village, kind, period and source system."""
+        return f"report/{self.village.id}/{KIND_OF[type(self.facts)].value}/{self.period}/{self.source_system}"

@@ -27,3 +27,8 @@ class VillageState(EventData):
     launch_year: int | None
     simulated: bool
     source_system: str
+
+    @property
+    def entity(self) -> str:
+        """One a Kampung KB."""
+        return f"village/{self.village.id}"

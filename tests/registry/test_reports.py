@@ -35,8 +35,8 @@ async def report(
 
 async def events(registry: httpx.AsyncClient, village: dict[str, Any]) -> list[dict[str, Any]]:
     async with app_of(registry).state.database.transaction() as session:
-        query = sa.text("SELECT body FROM outbox WHERE subject LIKE :s ORDER BY id")
-        rows = (await session.execute(query, {"s": f"%.{village['region_code']}"})).scalars()
+        query = sa.text("SELECT body FROM outbox WHERE region_code = :s ORDER BY id")
+        rows = (await session.execute(query, {"s": village["region_code"]})).scalars()
         return [json.loads(body) for body in rows]
 
 

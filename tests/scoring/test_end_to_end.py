@@ -77,7 +77,8 @@ async def test_what_is_no_event_is_put_aside_and_does_not_hold_up_others(scoring
     code, number = free_code("98.08.02"), uuid7()
     jetstream = await app_of(scoring).state.bus.jetstream()
     subject = f"kkb.registry.profile-reported.v1.{code}"
-    await jetstream.publish(subject, json.dumps({"type": "id.kampungkb.registry.profile-reported.v1"}).encode())
+    broken = {"specversion": "1.0", "type": "id.kampungkb.registry.profile-reported.v1"}
+    await jetstream.publish(subject, json.dumps(broken).encode())
     for event in whole_village(code, number):
         await jetstream.publish(event.nats_subject, event.model_dump_json().encode())
 

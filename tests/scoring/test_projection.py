@@ -205,10 +205,9 @@ async def test_an_intervention_told_twice_at_once_and_moved_counts_in_one_villag
 
 
 async def events_of(scoring: httpx.AsyncClient, code: str) -> list[dict[str, Any]]:
-    query = sa.text("SELECT convert_from(body, 'UTF8')::json AS body FROM outbox WHERE subject = :s ORDER BY id")
+    query = sa.text("SELECT convert_from(body, 'UTF8')::json AS body FROM outbox WHERE region_code = :s ORDER BY id")
     async with app_of(scoring).state.database.transaction() as session:
-        subject = f"kkb.scoring.village-classified.v1.{code}"
-        return list((await session.execute(query.columns(body=sa.JSON), {"s": subject})).scalars())
+        return list((await session.execute(query.columns(body=sa.JSON), {"s": code})).scalars())
 
 
 class TestVillageClassified:

@@ -13,7 +13,7 @@ from kit.inbox import Subscription
 from services.interventions.villages import store
 
 
-async def refresh_villages(session: AsyncSession, events: Sequence[Event]) -> None:
+async def refresh_villages(session: AsyncSession, events: Sequence[Event]) -> int:
     """Keep the newest state of each village, whatever the order and repetition of the events."""
     newest: dict[UUID, VillageState] = {}
     for event in events:
@@ -23,7 +23,8 @@ async def refresh_villages(session: AsyncSession, events: Sequence[Event]) -> No
         if key.id not in newest or newest[key.id].village.version <= key.version:
             newest[key.id] = event.data
     # a fixed order, so that two processes with batches of the same villages cannot block each other
-    await store.keep_newest(session, [_row(newest[number]) for number in sorted(newest)])
+    kept = await store.keep_newest(session, [_row(newest[number]) for number in sorted(newest)])
+    return len(newest) - kept
 
 
 def _row(state: VillageState) -> dict[str, Any]:

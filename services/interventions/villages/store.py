@@ -49,9 +49,12 @@ async def find(session: AsyncSession, caller: Caller, reference: str, pointer: s
     return village
 
 
-async def keep_newest(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert or update villages, each unless a newer version is here; the same version again repairs a row."""
+async def keep_newest(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> int:
+    """Insert or update villages, each unless a newer version is here; how many were. The same version repairs a row."""
     statement = insert(Village).values(list(rows))
     changes = {name: statement.excluded[name] for name in rows[0] if name != "id"}
     not_older = col(Village.version) <= statement.excluded.version
-    await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changes, where=not_older))
+    kept = statement.on_conflict_do_update(index_elements=["id"], set_=changes, where=not_older).returning(
+        col(Village.id)
+    )
+    return len((await session.scalars(kept)).all())

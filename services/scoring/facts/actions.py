@@ -28,7 +28,7 @@ _KINDS = {
 }
 
 
-async def take_registry_events(session: AsyncSession, events: Sequence[Event]) -> None:
+async def take_registry_events(session: AsyncSession, events: Sequence[Event]) -> int:
     """Fold registry events into villages and facts, then assess the villages they touch, as one batch.
 
     Any order and any repetition gives the same: of each village and each report only the newest version stays.
@@ -38,12 +38,12 @@ async def take_registry_events(session: AsyncSession, events: Sequence[Event]) -
     touched = {state.village.id: state.village.region_code for state in states}
     touched |= {report.state.village.id: report.state.village.region_code for report in reported}
     if not touched:
-        return
+        return 0
     await villages.introduce(session, touched)
     await villages.lock(session, touched)
-    await villages.apply(session, states)
-    await store.apply(session, reported)
+    applied = await villages.apply(session, states) + await store.apply(session, reported)
     await assess(session, touched)
+    return len(states) + len(reported) - applied
 
 
 def _newest_states(events: Sequence[Event]) -> list[VillageState]:

@@ -23,7 +23,7 @@ _APPLY = sa.text(
     "ON CONFLICT (village_id, kind, source_system, period) DO UPDATE SET report_id = excluded.report_id, "
     "revision = excluded.revision, simulated = excluded.simulated, reported_at = excluded.reported_at, "
     "facts = excluded.facts "
-    "WHERE excluded.revision > reported_facts.revision"
+    "WHERE excluded.revision > reported_facts.revision RETURNING village_id"
 )
 _LATEST = sa.text(
     "SELECT DISTINCT ON (village_id, kind, source_system) village_id, kind, source_system, period, report_id, "
@@ -45,12 +45,15 @@ class Reported:
         return (self.state.village.id, self.kind, self.state.source_system, self.state.period)
 
 
-async def apply(session: AsyncSession, reported: Sequence[Reported]) -> None:
-    """Take over reports, at most one a key; a revision older than the one that is there changes nothing."""
+async def apply(session: AsyncSession, reported: Sequence[Reported]) -> int:
+    """Take over reports, at most one a key; a revision older than the one that is there changes nothing.
+
+    Answers how many did change something.
+    """
     if not reported:
-        return
+        return 0
     states = [report.state for report in reported]
-    await session.execute(
+    applied = await session.execute(
         _APPLY,
         {
             "villages": [state.village.id for state in states],
@@ -64,6 +67,7 @@ async def apply(session: AsyncSession, reported: Sequence[Reported]) -> None:
             "facts": [state.facts.model_dump_json(exclude_none=True) for state in states],
         },
     )
+    return len(applied.all())
 
 
 async def latest(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, list[Report]]:

@@ -18,7 +18,7 @@ from services.scoring.interventions import store
 from services.scoring.villages import store as villages
 
 
-async def take_intervention_events(session: AsyncSession, events: Sequence[Event]) -> None:
+async def take_intervention_events(session: AsyncSession, events: Sequence[Event]) -> int:
     """Fold intervention events, then assess the villages they touch, as one batch.
 
     Any order and any repetition gives the same: of each intervention only the newest version stays. Where a correction
@@ -26,13 +26,14 @@ async def take_intervention_events(session: AsyncSession, events: Sequence[Event
     """
     states = _newest(events)
     if not states:
-        return
+        return 0
     codes = {state.village.id: state.village.region_code for state in states}
     await villages.introduce(session, codes)
     touched = await store.claim(session, states) | codes.keys()
     await villages.lock(session, touched)
-    await store.apply(session, states)
+    applied = await store.apply(session, states)
     await assess(session, touched)
+    return len(states) - applied
 
 
 def _newest(events: Sequence[Event]) -> list[InterventionState]:

@@ -26,7 +26,7 @@ _APPLY = sa.text(
     "cast(:dates AS date[]), cast(:actors AS jsonb[]), cast(:simulated AS bool[]), cast(:withdrawn AS bool[])) "
     "ON CONFLICT (id) DO UPDATE SET village_id = excluded.village_id, version = excluded.version, "
     "date = excluded.date, actors = excluded.actors, simulated = excluded.simulated, withdrawn = excluded.withdrawn "
-    "WHERE excluded.version > interventions.version"
+    "WHERE excluded.version > interventions.version RETURNING id"
 )
 _OF_VILLAGES = sa.text(
     "SELECT village_id, date, actors::text AS actors, simulated FROM interventions "
@@ -56,9 +56,12 @@ async def claim(session: AsyncSession, states: Sequence[InterventionState]) -> s
     return set((await session.execute(_LOCK, {"ids": ids})).scalars())
 
 
-async def apply(session: AsyncSession, states: Sequence[InterventionState]) -> None:
-    """Take over interventions' new states; what is older than what is there changes nothing."""
-    await session.execute(
+async def apply(session: AsyncSession, states: Sequence[InterventionState]) -> int:
+    """Take over interventions' new states; what is older than what is there changes nothing.
+
+    Answers how many did change something.
+    """
+    applied = await session.execute(
         _APPLY,
         {
             "ids": [state.intervention_id for state in states],
@@ -70,6 +73,7 @@ async def apply(session: AsyncSession, states: Sequence[InterventionState]) -> N
             "withdrawn": [state.withdrawn for state in states],
         },
     )
+    return len(applied.all())
 
 
 def _identity(actor: InterventionActor) -> int | str:

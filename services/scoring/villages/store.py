@@ -33,7 +33,7 @@ _APPLY = sa.text(
     "status = excluded.status, name = excluded.name, province_name = excluded.province_name, "
     "regency_name = excluded.regency_name, district_name = excluded.district_name, "
     "village_name = excluded.village_name, simulated = excluded.simulated "
-    "WHERE excluded.version > villages.version"
+    "WHERE excluded.version > villages.version RETURNING id"
 )
 
 
@@ -67,12 +67,15 @@ async def lock(session: AsyncSession, ids: Iterable[UUID]) -> None:
     await session.execute(_LOCK, {"ids": sorted(ids)})
 
 
-async def apply(session: AsyncSession, states: Sequence[VillageState]) -> None:
-    """Take over villages' new states, at most one a village; what is older than what is there changes nothing."""
+async def apply(session: AsyncSession, states: Sequence[VillageState]) -> int:
+    """Take over villages' new states, at most one a village; what is older than what is there changes nothing.
+
+    Answers how many did change something.
+    """
     if not states:
-        return
+        return 0
     names = [state.region_names for state in states]
-    await session.execute(
+    applied = await session.execute(
         _APPLY,
         {
             "ids": [state.village.id for state in states],
@@ -87,6 +90,7 @@ async def apply(session: AsyncSession, states: Sequence[VillageState]) -> None:
             "simulated": [state.simulated for state in states],
         },
     )
+    return len(applied.all())
 
 
 async def told_of(session: AsyncSession, ids: Iterable[UUID]) -> Sequence[Village]:

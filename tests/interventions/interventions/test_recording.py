@@ -25,8 +25,8 @@ async def count(interventions: httpx.AsyncClient, village: str) -> int:
 
 async def published(interventions: httpx.AsyncClient, code: str) -> list[bytes]:
     async with app_of(interventions).state.database.transaction() as session:
-        query = sa.text("SELECT body FROM outbox WHERE subject LIKE :s ORDER BY id")
-        return list((await session.execute(query, {"s": f"%.{code}"})).scalars())
+        query = sa.text("SELECT body FROM outbox WHERE region_code = :s ORDER BY id")
+        return list((await session.execute(query, {"s": code})).scalars())
 
 
 class TestStranger:

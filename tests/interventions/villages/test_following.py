@@ -79,7 +79,9 @@ async def test_broken_news_is_put_aside_and_holds_nobody_up(interventions: httpx
     number, code = uuid7(), free_code()
     jetstream = await app_of(interventions).state.bus.jetstream()
     subject = f"kkb.registry.village-registered.v1.{code}"
-    await jetstream.publish(subject, b'{"type": "id.kampungkb.registry.village-registered.v1", "data": {}}')
+    await jetstream.publish(
+        subject, b'{"specversion": "1.0", "type": "id.kampungkb.registry.village-registered.v1", "data": {}}'
+    )
     await announce(interventions, village_event(code, id=number))
     await eventually(lambda: row(interventions, number))
 

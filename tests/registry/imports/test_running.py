@@ -40,16 +40,12 @@ async def findings(registry: httpx.AsyncClient, region: str, **filters: Any) -> 
 async def traces(registry: httpx.AsyncClient, region: str) -> tuple[int, ...]:
     """How much the registry holds about a region: events, reports, villages, findings."""
     queries = (
-        "SELECT count(*) FROM outbox WHERE subject LIKE :p",
+        "SELECT count(*) FROM outbox WHERE region_code LIKE :r",
         "SELECT count(*) FROM reports r JOIN villages v ON v.id = r.village_id WHERE v.region_code LIKE :r",
         "SELECT count(*) FROM villages WHERE region_code LIKE :r",
         "SELECT count(*) FROM findings WHERE region_code LIKE :r",
     )
-    return tuple([await scalar(registry, query, **_pattern(query, region)) for query in queries])
-
-
-def _pattern(query: str, region: str) -> dict[str, str]:
-    return {"p": f"%.{region}.%"} if ":p" in query else {"r": f"{region}.%"}
+    return tuple([await scalar(registry, query, r=f"{region}.%") for query in queries])
 
 
 class TestBadFiles:

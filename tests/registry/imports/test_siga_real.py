@@ -110,5 +110,5 @@ async def test_the_whole_import_and_once_more(registry: httpx.AsyncClient) -> No
     assert again["findings_opened"] == again["villages"]["registered"] == 0
     assert {counts["unchanged"] for counts in again["reports"].values()} == {585 * 9}
     assert all(alias["remembered"] for alias in again["names"]["aliases"])
-    events = "SELECT count(*) FROM outbox WHERE subject LIKE 'kkb.registry.%.76.%'"
+    events = "SELECT count(*) FROM outbox WHERE region_code LIKE '76.%'"
     assert await scalar(registry, events) == 585 * (1 + 27)
