@@ -20,7 +20,7 @@ from kit.bus import Bus
 from kit.database import Database, own_metadata
 from kit.ids import uuid7
 from kit.inbox import Consumer, Subscription
-from kit.outbox import publish
+from kit.outbox import MAX_BODY_BYTES, publish
 from kit.relay import Relay
 from kit.tasks import stop
 from tests.conftest import eventually
@@ -163,6 +163,42 @@ class TestPath:
             finally:
                 line.servers.nats.start()
             await has_effects(line, second)
+
+
+class TestPlaces:
+    async def test_positions_follow_the_order_of_commits_without_gaps(self, line: Line) -> None:
+        slow, quick = line.event(), line.event()
+        async with line.running():
+            async with line.producer.transaction() as session:
+                await publish(session, [slow])
+                await line.commit(quick)
+                await has_effects(line, quick)
+            await has_effects(line, slow)
+        async with line.producer.transaction() as session:
+            query = sa.text("SELECT event_id, position FROM outbox ORDER BY position")
+            assert [tuple(row) for row in await session.execute(query)] == [(quick.id, 1), (slow.id, 2)]
+
+    async def test_places_are_given_while_nats_is_away(self, line: Line) -> None:
+        line.servers.nats.stop()
+        try:
+            async with line.running():
+                await line.commit(line.event())
+
+                async def placed() -> bool:
+                    async with line.producer.transaction() as session:
+                        return bool(await session.scalar(sa.text("SELECT count(position) FROM outbox")))
+
+                await eventually(placed)
+                assert await line.unpublished() == 1
+        finally:
+            line.servers.nats.start()
+
+    async def test_an_event_that_the_bus_would_refuse_is_never_committed(self, line: Line) -> None:
+        event = line.event()
+        data = event.data.model_copy(update={"name": "x" * MAX_BODY_BYTES})  # type: ignore[attr-defined]  # a state
+        with pytest.raises(ValueError, match="larger than the bus takes"):
+            await line.commit(event.model_copy(update={"data": data}))
+        assert await line.unpublished() == 0
 
 
 class TestPoison:
