@@ -39,6 +39,7 @@ Answers how many of them were stale: something newer was there already, and they
 _BATCH = 500
 _FETCH_SECONDS = 1.0
 _INSPECT_EVERY_SECONDS = 10.0
+_NEVER = float("-inf")
 _WAIT_SECONDS = 1.0
 _MAX_DELAY_SECONDS = 300.0
 
@@ -104,6 +105,19 @@ class Consumer:
         self._database = database
         self._retries = retries or Retries()
         self._ending = False
+        self._inspected = _NEVER
+        self.bound = False
+        """Whether this process takes events from the stream just now."""
+        self.waits = False
+        """Whether it holds events for which the database is away."""
+        self.pending: int | None = None
+        """Events that are not yet acknowledged, when last asked; None while unknown."""
+        metrics.expect_consumer(subscription.durable)
+
+    @property
+    def name(self) -> str:
+        """Its durable name."""
+        return self._what.durable
 
     def end(self) -> None:
         """Let `run` return once the batch in hand is done, so that nothing is left for a redelivery."""
@@ -130,26 +144,35 @@ class Consumer:
         )
         await jetstream.add_consumer(self._what.stream, config)
         subscription = await jetstream.pull_subscribe_bind(durable=self._what.durable, stream=self._what.stream)
-        inspected = 0.0
+        self._inspected = _NEVER
+        self._set_bound(True)
         try:
             while not self._ending:
-                now = asyncio.get_running_loop().time()
-                if now - inspected > _INSPECT_EVERY_SECONDS:
-                    await self._inspect(jetstream)
-                    inspected = now
+                await self._inspect(jetstream)
                 try:
                     messages = await subscription.fetch(_BATCH, timeout=_FETCH_SECONDS)
                 except TimeoutError:
                     continue
                 await self._take(messages)
         finally:
+            self._set_bound(False)
             with contextlib.suppress(nats.errors.Error):
                 await subscription.unsubscribe()
 
+    def _set_bound(self, bound: bool) -> None:
+        self.bound, self.pending = bound, None
+        metrics.CONSUMER_BOUND.labels(self.name).set(float(bound))
+        metrics.CONSUMER_PENDING.labels(self.name).set(metrics.UNKNOWN)
+
     async def _inspect(self, jetstream: JetStreamContext) -> None:
-        """Measure how far behind we are; raises where stream or consumer are gone, and both are made anew."""
+        """Measure now and then how far behind we are; raises where stream or consumer are gone: both are made anew."""
+        now = asyncio.get_running_loop().time()
+        if now - self._inspected < _INSPECT_EVERY_SECONDS:
+            return
         found = await jetstream.consumer_info(self._what.stream, self._what.durable)
-        metrics.CONSUMER_PENDING.labels(self._what.durable).set((found.num_pending or 0) + (found.num_ack_pending or 0))
+        self._inspected = now
+        self.pending = (found.num_pending or 0) + (found.num_ack_pending or 0)
+        metrics.CONSUMER_PENDING.labels(self.name).set(self.pending)
 
     async def _take(self, messages: list[Msg]) -> None:
         deliveries = [d for d in [await self._decode(message) for message in messages] if d is not None]
@@ -182,17 +205,25 @@ class Consumer:
 
     async def _effect_when_possible(self, deliveries: list[_Delivery]) -> tuple[set[object], int]:
         """The effect; while the database is away the messages are kept in hand, so that its absence is nobody's fault."""
-        while True:
-            try:
-                return await self._effect(deliveries)
-            except Exception as error:
-                if not is_database_away(error) or self._ending:
-                    raise
-                log.warning("consumer %s waits for the database: %s", self._what.durable, type(error).__name__)
-            metrics.EVENTS.labels(self._what.durable, "retried").inc(len(deliveries))
-            with contextlib.suppress(nats.errors.Error):
-                await asyncio.gather(*(delivery.message.in_progress() for delivery in deliveries))
-            await asyncio.sleep(_WAIT_SECONDS)
+        try:
+            while True:
+                try:
+                    return await self._effect(deliveries)
+                except Exception as error:
+                    if not is_database_away(error) or self._ending:
+                        raise
+                    log.warning("consumer %s waits for the database: %s", self._what.durable, type(error).__name__)
+                self.waits = True
+                await self._hold(deliveries)
+                await asyncio.sleep(_WAIT_SECONDS)
+        finally:
+            self.waits = False
+
+    async def _hold(self, deliveries: list[_Delivery]) -> None:
+        """Tell the stream that we still have the messages, and look how many come behind them."""
+        with contextlib.suppress(nats.errors.Error, TimeoutError):
+            await asyncio.gather(*(delivery.message.in_progress() for delivery in deliveries))
+            await self._inspect(await self._bus.jetstream())
 
     async def _effect(self, deliveries: list[_Delivery]) -> tuple[set[object], int]:
         """Ids of the events that were new here, and how many of those were stale."""

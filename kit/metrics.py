@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from collections.abc import Iterator
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+UNKNOWN = float("nan")
+"""What a gauge says while the process cannot know: missing is not zero. `max` and comparisons leave it out."""
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _AGES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
@@ -16,7 +21,7 @@ OUTBOX_DEPTH = Gauge("kkb_outbox_depth", "Events committed and not yet published
 OUTBOX_AGE = Gauge("kkb_outbox_oldest_age_seconds", "Age of the oldest unpublished event; 0 when there is none")
 OUTBOX_PUBLISHED = Counter("kkb_outbox_published_total", "Events published")
 OUTBOX_FAILURES = Counter("kkb_outbox_publish_failures_total", "Batches that the stream did not accept")
-OUTBOX_POSITION = Gauge("kkb_outbox_position", "Position of the newest event in the order of commits")
+OUTBOX_POSITION = Gauge("kkb_outbox_position", "Position last given in the order of commits")
 STREAM_DOUBTS = Counter("kkb_stream_doubts_total", "Times the stream was seen to have lost what it had acknowledged")
 RELAY_LEADER = Gauge("kkb_outbox_relay_leader", "1 where this process publishes for its service")
 
@@ -24,12 +29,46 @@ EVENTS = Counter("kkb_events_total", "Events consumed, by what became of them", 
 EVENT_AGE = Histogram(
     "kkb_event_age_seconds", "Age of an event when its effect was committed", ["consumer"], buckets=_AGES
 )
+RESULTS = ("ok", "duplicate", "stale", "retried", "dead")
+"""What can become of an event: effect, seen before, older than what is there, delivered again later, put aside."""
+CONSUMER_BOUND = Gauge("kkb_consumer_bound", "1 while this process takes events from the stream", ["consumer"])
 CONSUMER_PENDING = Gauge("kkb_consumer_pending", "Events on the stream that are not yet acknowledged", ["consumer"])
 DEAD_LETTERS = Counter("kkb_dead_letters_total", "Events put aside because they cannot be handled", ["consumer"])
 
 POOL_SIZE = Gauge("kkb_database_pool_size", "Connections the pool may hold")
 POOL_IN_USE = Gauge("kkb_database_pool_in_use", "Connections in use")
 BUS_CONNECTED = Gauge("kkb_bus_connected", "1 while connected to NATS")
+
+_OF_EVENTS = ("kkb_outbox_", "kkb_event", "kkb_consumer_", "kkb_dead_", "kkb_stream_", "kkb_reconciler_", "kkb_bus_")
+
+
+class _WithoutEvents(CollectorRegistry):
+    def collect(self) -> Iterator[Metric]:
+        """All families but those of events."""
+        return (family for family in REGISTRY.collect() if not family.name.startswith(_OF_EVENTS))
+
+
+WITHOUT_EVENTS = _WithoutEvents()
+"""The metrics of a process that has no outbox and no consumer: it must not say that they are empty."""
+
+
+def forget_outbox() -> None:
+    """Say that this process does not know its service's outbox (now)."""
+    for gauge in (OUTBOX_DEPTH, OUTBOX_AGE, OUTBOX_POSITION):
+        gauge.set(UNKNOWN)
+
+
+def expect_consumer(name: str) -> None:
+    """Show all series of a consumer from the start, so that the first event of a kind is seen as an increase."""
+    for result in RESULTS:
+        EVENTS.labels(name, result)
+    EVENT_AGE.labels(name)
+    DEAD_LETTERS.labels(name)
+    CONSUMER_BOUND.labels(name)
+    CONSUMER_PENDING.labels(name).set(UNKNOWN)
+
+
+forget_outbox()
 
 
 def watch_pool(engine: AsyncEngine) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from typing import Any
 
@@ -32,7 +33,7 @@ PLACED_CHANNEL = "kkb_placed"
 POSITION_HEADER = "Kkb-Position"
 """Header of a message: `<feed id>:<position>`."""
 
-_LOCK = 0x6B6B_6F75
+LOCK = 0x6B6B_6F75
 """Advisory lock of the relay's leader (one database per service, so one number serves all)."""
 _PLACE_AT_ONCE = 5_000
 _BATCH = 500
@@ -59,13 +60,14 @@ WITH unplaced AS (SELECT id, row_number() OVER (ORDER BY id) AS place FROM
         WHERE EXISTS (SELECT FROM unplaced) RETURNING position - (SELECT count(*) FROM unplaced) AS base),
     placed AS (UPDATE outbox SET position = head.base + unplaced.place FROM unplaced, head
         WHERE outbox.id = unplaced.id AND outbox.position IS NULL RETURNING outbox.position)
-SELECT count(*) AS number, max(position) AS newest FROM placed
+SELECT count(*) AS number FROM placed
 """
 _STATE = "SELECT feed_id, position, published, stream_sequence FROM publication"
 _READ = "SELECT position, event_id, type, region_code, body FROM outbox WHERE position > $1 ORDER BY position LIMIT $2"
 _MARK = "UPDATE publication SET published = greatest(published, $1), stream_sequence = greatest(stream_sequence, $2)"
 _DEPTH = (
-    "SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 FROM outbox "
+    "SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8, "
+    "coalesce((SELECT position FROM publication), 0) FROM outbox "
     "WHERE position IS NULL OR position > (SELECT published FROM publication)"
 )
 _CLEAN = (
@@ -111,8 +113,7 @@ class Relay:
             finally:
                 self.leads = False
                 metrics.RELAY_LEADER.set(0)
-                metrics.OUTBOX_DEPTH.set(0)
-                metrics.OUTBOX_AGE.set(0)
+                metrics.forget_outbox()
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _connect(self, held: contextlib.AsyncExitStack, session: dict[str, str]) -> asyncpg.Connection:
@@ -125,8 +126,7 @@ class Relay:
     async def _lead(self) -> None:
         async with contextlib.AsyncExitStack() as held:
             leader = await self._connect(held, _LEADER_SESSION)
-            while not await leader.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - the lock is in PostgreSQL
-                await asyncio.sleep(_RETRY_SECONDS)
+            await _stand_by(leader)
             await leader.execute(_FIRST)
             self.leads = True
             metrics.RELAY_LEADER.set(1)
@@ -139,7 +139,6 @@ class Relay:
             self._written.clear()
             placed = await connection.fetchrow(_PLACE, _PLACE_AT_ONCE)
             if placed["number"]:
-                metrics.OUTBOX_POSITION.set(placed["newest"])
                 self._placed.set()
                 await connection.execute(f"NOTIFY {PLACED_CHANNEL}")
             if placed["number"] < _PLACE_AT_ONCE:
@@ -173,7 +172,8 @@ class Relay:
         answers = await asyncio.gather(*(_send_one(jetstream, feed, row) for row in rows))
         acknowledged: list[PubAck] = []
         for answer in answers:
-            if answer is None:
+            if isinstance(answer, Exception):
+                log.warning("not published, will be tried again: %s", answer or type(answer).__name__)
                 break
             acknowledged.append(answer)
         return acknowledged
@@ -188,9 +188,7 @@ class Relay:
         """Measure the outbox, and clean what nobody needs any more."""
         cleaned: float | None = None
         while True:
-            depth, age = await connection.fetchrow(_DEPTH)
-            metrics.OUTBOX_DEPTH.set(depth)
-            metrics.OUTBOX_AGE.set(age)
+            await _measure(connection)
             now = asyncio.get_running_loop().time()
             if cleaned is None or now - cleaned > _CLEAN_EVERY_SECONDS:
                 await _clean(connection)
@@ -204,13 +202,30 @@ async def _woken(event: asyncio.Event) -> None:
         await asyncio.wait_for(event.wait(), _POLL_SECONDS)
 
 
+async def _stand_by(connection: asyncpg.Connection) -> None:
+    """Wait until nobody else leads. Whoever waits measures too, so that the figures are true when nobody can lead."""
+    for second in itertools.count():
+        if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+            return
+        if second % _MEASURE_EVERY_SECONDS == 0:
+            await _measure(connection)
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _measure(connection: asyncpg.Connection) -> None:
+    depth, age, position = await connection.fetchrow(_DEPTH)
+    metrics.OUTBOX_DEPTH.set(depth)
+    metrics.OUTBOX_AGE.set(age)
+    metrics.OUTBOX_POSITION.set(position)
+
+
 async def _clean(connection: asyncpg.Connection) -> None:
     for statement in _CLEAN:
         while (await connection.execute(statement, _CLEAN_AT_ONCE)) == f"DELETE {_CLEAN_AT_ONCE}":
             pass
 
 
-async def _send_one(jetstream: JetStreamContext, feed: object, row: Any) -> PubAck | None:
+async def _send_one(jetstream: JetStreamContext, feed: object, row: Any) -> PubAck | Exception:
     headers = {
         "Nats-Msg-Id": str(row["event_id"]),
         "Content-Type": "application/cloudevents+json; charset=utf-8",
@@ -219,5 +234,4 @@ async def _send_one(jetstream: JetStreamContext, feed: object, row: Any) -> PubA
     try:
         return await jetstream.publish(nats_subject(row["type"], row["region_code"]), row["body"], headers=headers)
     except (nats.errors.Error, TimeoutError, OSError) as error:
-        log.warning("not published, will be tried again: %s", type(error).__name__)
-        return None
+        return error
