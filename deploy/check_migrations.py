@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.embedded.throwaway import throwaway_servers
 from kit import migrations
+from kit.revisions import PACKAGES
 
 
 async def _differences(url: str, service: str) -> list[object]:
@@ -22,7 +23,7 @@ def main() -> int:
     """1 when a database built by the migrations differs from the declared tables."""
     different = 0
     with throwaway_servers() as servers:
-        for service in migrations.PACKAGES:
+        for service in PACKAGES:
             url = servers.empty_database(service)
             migrations.upgrade_tables(service, url)
             for difference in asyncio.run(_differences(url, service)):

@@ -26,7 +26,8 @@ from gateway.service import SERVICE
 from gateway.settings import GatewaySettings
 from kit import identity
 from kit.database import Database
-from kit.metrics import watch_pool
+from kit.health import database_checks
+from kit.metrics import WITHOUT_EVENTS, watch_pool
 from kit.ops import Health
 from kit.process import contract_application
 
@@ -100,14 +101,11 @@ def _health_of(own: FastAPI) -> Health:
         ended = [task for task in getattr(own.state, "tasks", []) if task.done()]
         return f"{len(ended)} background tasks have ended" if ended else None
 
-    async def database() -> str | None:
-        await own.state.database.ping()
-        return None
-
     async def administrator() -> str | None:
         missing: str | None = own.state.bootstrap.missing
         return missing
 
     # Services are shown only: one that is away must not take the door to the others down with it.
     services = {service: pool.check for service, pool in own.state.pools.items()}
-    return Health(alive=alive, ready={"database": database, "administrator": administrator}, noted=services)
+    needed = database_checks(own.state.database, SERVICE.name) | {"administrator": administrator}
+    return Health(alive=alive, ready=needed, noted=services, metrics=WITHOUT_EVENTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
 from typing import Any
 
 import nats
@@ -13,7 +14,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 from nats.js.errors import NotFoundError
 
 from contracts.events import STREAMS
-from kit import metrics
+from kit import clock, metrics
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ class Bus:
         self._name = name
         self._ready = asyncio.Event()
         self._client: Client | None = None
+        self.away_since: datetime | None = clock.now()
+        """Since when the server cannot be reached; None while connected."""
 
     @property
     def connected(self) -> bool:
@@ -66,13 +69,22 @@ class Bus:
                     ping_interval=10,
                     max_outstanding_pings=2,
                     error_cb=_on_error,
+                    disconnected_cb=self._on_disconnected,
+                    reconnected_cb=self._on_connected,
                 )
+                await self._on_connected()
             for stream, subjects in STREAMS.items():
                 await ensure_stream(self._client.jetstream(timeout=REQUEST_SECONDS), stream, subjects)
             self._ready.set()
         except (nats.errors.Error, OSError, TimeoutError) as error:
             log.warning("NATS is not there yet: %s", type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _on_disconnected(self) -> None:
+        self.away_since = self.away_since or clock.now()
+
+    async def _on_connected(self) -> None:
+        self.away_since = None
 
     async def jetstream(self) -> JetStreamContext:
         """JetStream, as soon as the server was reached once."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric
+from prometheus_client.registry import Collector
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 UNKNOWN = float("nan")
@@ -13,6 +14,7 @@ UNKNOWN = float("nan")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _AGES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
 
+READY = Gauge("kkb_ready", "1 while requests can be answered: what /readyz says")
 REQUESTS = Counter("kkb_requests_total", "Requests answered", ["method", "route", "status"])
 LATENCY = Histogram("kkb_request_seconds", "Time to answer", ["method", "route"], buckets=_SECONDS)
 IN_FLIGHT = Gauge("kkb_requests_in_flight", "Requests being answered")
@@ -34,6 +36,9 @@ RESULTS = ("ok", "duplicate", "stale", "retried", "dead")
 CONSUMER_BOUND = Gauge("kkb_consumer_bound", "1 while this process takes events from the stream", ["consumer"])
 CONSUMER_PENDING = Gauge("kkb_consumer_pending", "Events on the stream that are not yet acknowledged", ["consumer"])
 DEAD_LETTERS = Counter("kkb_dead_letters_total", "Events put aside because they cannot be handled", ["consumer"])
+DEAD_LETTERS_OPEN = Gauge(
+    "kkb_dead_letters_open", "Events put aside that nobody has requeued with success or discarded", ["consumer"]
+)
 
 POOL_SIZE = Gauge("kkb_database_pool_size", "Connections the pool may hold")
 POOL_IN_USE = Gauge("kkb_database_pool_in_use", "Connections in use")
@@ -42,7 +47,7 @@ BUS_CONNECTED = Gauge("kkb_bus_connected", "1 while connected to NATS")
 _OF_EVENTS = ("kkb_outbox_", "kkb_event", "kkb_consumer_", "kkb_dead_", "kkb_stream_", "kkb_reconciler_", "kkb_bus_")
 
 
-class _WithoutEvents(CollectorRegistry):
+class _WithoutEvents(Collector):
     def collect(self) -> Iterator[Metric]:
         """All families but those of events."""
         return (family for family in REGISTRY.collect() if not family.name.startswith(_OF_EVENTS))

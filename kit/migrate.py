@@ -10,6 +10,7 @@ import os
 import sys
 
 from kit import logs, migrations
+from kit.revisions import PACKAGES
 
 _ALL = "all"
 
@@ -17,7 +18,7 @@ _ALL = "all"
 def addresses(name: str) -> dict[str, str]:
     """Variable of each database to migrate, by service."""
     if name == _ALL:
-        return {service: f"KKB_DATABASE_URL_{service.upper()}" for service in migrations.PACKAGES}
+        return {service: f"KKB_DATABASE_URL_{service.upper()}" for service in PACKAGES}
     return {name: "KKB_DATABASE_URL"}
 
 
@@ -30,8 +31,8 @@ def migrate(name: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run from the command line; 2 when called wrongly."""
-    if len(arguments) != 1 or arguments[0] not in {_ALL, *migrations.PACKAGES}:
-        sys.stderr.write(f"usage: python -m kit.migrate {'|'.join([*migrations.PACKAGES, _ALL])}\n")
+    if len(arguments) != 1 or arguments[0] not in {_ALL, *PACKAGES}:
+        sys.stderr.write(f"usage: python -m kit.migrate {'|'.join([*PACKAGES, _ALL])}\n")
         return 2
     missing = [variable for variable in addresses(arguments[0]).values() if not os.environ.get(variable)]
     if missing:

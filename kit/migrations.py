@@ -6,7 +6,6 @@ import asyncio
 import importlib
 import importlib.util
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from types import ModuleType
 
 from alembic import command, context
@@ -16,14 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-PACKAGES = {
-    "registry": "services.registry",
-    "interventions": "services.interventions",
-    "scoring": "services.scoring",
-    "gateway": "gateway",
-}
-"""Processes that own a database. Each package has `migrations/` (env.py, versions/) and `metadata.METADATA`;
-one with reference data has `reference.load(connection)`, which runs after every upgrade."""
+from kit.revisions import PACKAGES, folder
 
 _LOCK = 0x6B6B_6D69
 
@@ -40,9 +32,8 @@ def metadata_of(name: str) -> MetaData:
 
 def config(name: str, connection: Connection | None = None) -> Config:
     """Alembic's configuration for a service."""
-    folder = Path(str(importlib.import_module(PACKAGES[name]).__file__)).parent / "migrations"
     settings = Config()
-    settings.set_main_option("script_location", str(folder))
+    settings.set_main_option("script_location", str(folder(name)))
     settings.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     settings.attributes["connection"] = connection
     settings.attributes["metadata"] = metadata_of(name)

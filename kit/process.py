@@ -18,6 +18,9 @@ from starlette.types import ASGIApp
 from kit import API, failpoints, identity, logs, metrics, problems
 from kit.bus import Bus
 from kit.database import Database
+from kit.dead_letters.routes import ABOUT, TAG, dead_letters_router
+from kit.dead_letters.watch import OpenDeadLetters
+from kit.health import health_of
 from kit.inbox import Consumer, Retries, Subscription
 from kit.observe import Observed
 from kit.ops import Health, ops_app
@@ -56,6 +59,14 @@ def application(service: Service, settings: ServiceSettings) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database.of(settings, f"kkb-{service.name}")
     app.state.bus = Bus(settings.nats_url, f"kkb-{service.name}")
+    dsn = str(settings.database_url).replace("+asyncpg", "", 1)
+    app.state.relay = Relay(dsn, app.state.bus)
+    retries = Retries.of(settings)
+    app.state.open_dead_letters = OpenDeadLetters(app.state.database, (what.durable for what in service.subscriptions))
+    app.state.consumers = [
+        Consumer(what, app.state.bus, app.state.database, retries, app.state.open_dead_letters.changed)
+        for what in service.subscriptions
+    ]
     app.state.verify_identity = identity.verifier(identity.load_public_key(settings.identity_public_key_file))
     metrics.watch_pool(app.state.database.engine)
     return app
@@ -63,12 +74,13 @@ def application(service: Service, settings: ServiceSettings) -> FastAPI:
 
 def contract_application(service: Service, lifespan: Any = None) -> FastAPI:
     """The service's routes alone: enough to write its OpenAPI contract, no database or key needed."""
+    tags = {**service.tags, **({TAG: ABOUT} if service.subscriptions else {})}
     app = FastAPI(
         title=service.title,
         description=service.description,
         version="1.0.0",
         openapi_url=None,
-        openapi_tags=[{"name": name, "description": about} for name, about in service.tags.items()],
+        openapi_tags=[{"name": name, "description": about} for name, about in tags.items()],
         lifespan=lifespan,
         redirect_slashes=False,
         separate_input_output_schemas=True,
@@ -79,6 +91,8 @@ def contract_application(service: Service, lifespan: Any = None) -> FastAPI:
     problems.install(app)
     for router in service.routers:
         app.include_router(router, prefix=API)
+    if service.subscriptions:
+        app.include_router(dead_letters_router(service.name), prefix=API)
     return app
 
 
@@ -87,13 +101,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     database: Database = app.state.database
     bus: Bus = app.state.bus
-    dsn = str(app.state.settings.database_url).replace("+asyncpg", "", 1)
-    retries = Retries.of(app.state.settings)
-    app.state.relay = Relay(dsn, bus)
-    consumers = [Consumer(subscription, bus, database, retries) for subscription in service.subscriptions]
+    consumers: Sequence[Consumer] = app.state.consumers
     consuming = [asyncio.create_task(consumer.run()) for consumer in consumers]
     connected = asyncio.create_task(bus.run())
-    others = [asyncio.create_task(job) for job in (app.state.relay.run(), *(worker(app) for worker in service.workers))]
+    jobs = [app.state.relay.run(), app.state.open_dead_letters.run(), *(worker(app) for worker in service.workers)]
+    others = [asyncio.create_task(job) for job in jobs]
     app.state.tasks = [connected, *others, *consuming]
     try:
         yield
@@ -107,27 +119,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await stop([*others, *consuming])
         await stop([connected])
         await database.engine.dispose()
-
-
-def health_of(app: FastAPI) -> Health:
-    """Health of a service: alive while its background tasks run, ready while its database answers."""
-
-    async def alive() -> str | None:
-        if app.state.bus.closed:
-            return "the NATS client has given up"
-        if getattr(app.state, "ending", False):
-            return None
-        ended = [task for task in getattr(app.state, "tasks", []) if task.done()]
-        return f"{len(ended)} background tasks have ended" if ended else None
-
-    async def database() -> str | None:
-        await app.state.database.ping()
-        return None
-
-    async def nats() -> str | None:
-        return None if app.state.bus.connected else "not connected; writes go on, events follow"
-
-    return Health(alive=alive, ready={"database": database}, noted={"nats": nats})
 
 
 class _Server(uvicorn.Server):

@@ -45,6 +45,7 @@ _CLEAN_EVERY_SECONDS = 3600.0
 _CLEAN_AT_ONCE = 10_000
 
 _SESSION = {
+    "application_name": "kkb-relay",
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",

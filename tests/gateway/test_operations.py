@@ -33,7 +33,7 @@ class TestHealth:
         assert (await ops.get("/livez")).json()["alive"] is True
         answer = await ops.get("/readyz")
         assert answer.status_code == 200
-        assert answer.json()["needs"] == {"database": "ok", "administrator": "ok"}
+        assert answer.json()["needs"] == {"database": "ok", "migrations": "ok", "administrator": "ok"}
         assert set(answer.json()["noted"]) == {"registry", "interventions", "scoring"}
         assert "cannot be reached" in answer.json()["noted"]["registry"]
 

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
+from kit.health import health_of
 from kit.logs import JsonFormatter
 from kit.ops import Health, ops_app
-from kit.process import health_of
 from tests.callers import caller
 from tests.conftest import app_of
 
@@ -54,7 +54,7 @@ class TestOps:
         health = health_of(app_of(registry))
         ready = await self.ask(health, "/readyz")
         assert ready.status_code == 200
-        assert ready.json()["needs"] == {"database": "ok"}
+        assert ready.json()["needs"] == {"database": "ok", "migrations": "ok"}
         assert (await self.ask(health, "/livez")).status_code == 200
         assert "kkb_requests_total" in (await self.ask(health, "/metrics")).text
 
