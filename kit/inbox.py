@@ -7,29 +7,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import nats
 import sqlalchemy as sa
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.events import Event, UndecodableEvent, decode
 from kit import failpoints, metrics
 from kit.bus import Bus
 from kit.database import Database
+from kit.dead_letters.store import Letter, bury
 from kit.problems import is_database_away
 from kit.settings import ServiceSettings
+from kit.tasks import stop
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Handler = Callable[[AsyncSession, Sequence[Event]], Awaitable[int]]
 """Applies events, all of them or (by raising) none, within the transaction it is given.
 
@@ -42,16 +46,13 @@ _INSPECT_EVERY_SECONDS = 10.0
 _NEVER = float("-inf")
 _WAIT_SECONDS = 1.0
 _MAX_DELAY_SECONDS = 300.0
+_MAX_DOUBLINGS = 20
+_MAX_ACK_PENDING = 100 * _BATCH
+"""Events that wait to be tried again count as well: while this many do, nothing else is delivered."""
 
 _REMEMBER = sa.text(
     "INSERT INTO inbox (consumer, event_id) SELECT :consumer, unnest(cast(:ids AS uuid[])) "
     "ON CONFLICT DO NOTHING RETURNING event_id"
-)
-_BURY = sa.text(
-    "INSERT INTO dead_letters (consumer, subject, region_code, stream_sequence, body, digest, reason, attempts) "
-    "VALUES (:consumer, :subject, :region, :sequence, :body, :digest, :reason, :attempts) "
-    "ON CONFLICT (consumer, digest) WHERE outcome IS NULL DO UPDATE SET reason = excluded.reason, "
-    "attempts = dead_letters.attempts + excluded.attempts, failed_at = now()"
 )
 _REGION = re.compile(r"\.v\d+\.(\d\d(?:\.\d\d(?:\.\d\d(?:\.\d{4})?)?)?)$")
 
@@ -81,7 +82,7 @@ class Retries:
 
     def delay(self, delivered: int) -> float:
         """Seconds to wait after the given number of deliveries."""
-        return float(min(self.seconds * 2 ** (delivered - 1), _MAX_DELAY_SECONDS))
+        return float(min(self.seconds * 2 ** min(delivered - 1, _MAX_DOUBLINGS), _MAX_DELAY_SECONDS))
 
 
 @dataclass(frozen=True)
@@ -94,16 +95,47 @@ class _Delivery:
         return int(self.message.metadata.num_delivered)
 
 
+async def apply_once(
+    session: AsyncSession, subscription: Subscription, events: Sequence[Event]
+) -> tuple[set[object], int]:
+    """Inbox rows and effect of events, within the transaction given: both or neither.
+
+    Answers the ids of those that were new to this consumer, and how many of these were stale. Whoever else is
+    handling one of them just now is waited for.
+    """
+    parameters = {"consumer": subscription.durable, "ids": [event.id for event in events]}
+    fresh: set[object] = set((await session.execute(_REMEMBER, parameters)).scalars())
+    new = {event.id: event for event in events if event.id in fresh}
+    stale = await subscription.handle(session, list(new.values())) if new else 0
+    return fresh, stale
+
+
+def reason_of(error: Exception) -> str:
+    """Why an event could not be handled, for operators; of a database's error without the statement and its values."""
+    if isinstance(error, UndecodableEvent):
+        return str(error)
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        cause = error.orig.__cause__ or error.orig
+        return f"{type(cause).__name__}: {str(cause).partition(chr(10))[0]}"
+    return f"{type(error).__name__}: {error}"
+
+
 class Consumer:
     """Runs one subscription. Several processes may run the same one; JetStream shares the messages out."""
 
     def __init__(
-        self, subscription: Subscription, bus: Bus, database: Database, retries: Retries | None = None
+        self,
+        subscription: Subscription,
+        bus: Bus,
+        database: Database,
+        retries: Retries | None = None,
+        on_dead_letter: Callable[[], None] = lambda: None,
     ) -> None:
         self._what = subscription
         self._bus = bus
         self._database = database
         self._retries = retries or Retries()
+        self._on_dead_letter = on_dead_letter
         self._ending = False
         self._inspected = _NEVER
         self.bound = False
@@ -139,7 +171,7 @@ class Consumer:
             deliver_policy=DeliverPolicy.ALL,
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=self._retries.ack_seconds,
-            max_ack_pending=4 * _BATCH,
+            max_ack_pending=_MAX_ACK_PENDING,
             filter_subject=self._what.subject,
         )
         await jetstream.add_consumer(self._what.stream, config)
@@ -175,22 +207,26 @@ class Consumer:
         metrics.CONSUMER_PENDING.labels(self.name).set(self.pending)
 
     async def _take(self, messages: list[Msg]) -> None:
-        deliveries = [d for d in [await self._decode(message) for message in messages] if d is not None]
-        if deliveries:
-            await self._apply(deliveries)
+        async with _in_hand(messages, self._retries.ack_seconds / 3):
+            deliveries = [d for d in [await self._decode(message) for message in messages] if d is not None]
+            if deliveries:
+                await self._apply(deliveries)
 
     async def _decode(self, message: Msg) -> _Delivery | None:
         try:
             return _Delivery(message, decode(message.data))
-        except UndecodableEvent as error:
-            await self._bury(message, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever the bytes do to the decoder, the next message is read
+            await self._bury(message, reason_of(error))
             return None
 
     async def _apply(self, deliveries: list[_Delivery]) -> None:
         """Effect and inbox in one transaction, then acknowledge; a batch that fails is halved down to the culprit."""
         try:
-            fresh, stale = await self._effect_when_possible(deliveries)
+            fresh, stale = await self._when_possible(lambda: self._effect(deliveries))
         except Exception as error:  # noqa: BLE001 - any defect of a handler must neither lose nor block events
+            if is_database_away(error):  # and we are ending: another process takes them at once
+                await asyncio.gather(*(delivery.message.nak() for delivery in deliveries))
+                return
             if len(deliveries) == 1:
                 await self._on_failure(deliveries[0], error)
                 return
@@ -203,45 +239,31 @@ class Consumer:
         failpoints.reach("after_ack")
         self._count(deliveries, fresh, stale)
 
-    async def _effect_when_possible(self, deliveries: list[_Delivery]) -> tuple[set[object], int]:
-        """The effect; while the database is away the messages are kept in hand, so that its absence is nobody's fault."""
+    async def _when_possible(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it; while the database is away the messages are kept in hand, so that its absence is nobody's fault."""
         try:
             while True:
                 try:
-                    return await self._effect(deliveries)
+                    return await work()
                 except Exception as error:
                     if not is_database_away(error) or self._ending:
                         raise
                     log.warning("consumer %s waits for the database: %s", self._what.durable, type(error).__name__)
                 self.waits = True
-                await self._hold(deliveries)
+                with contextlib.suppress(nats.errors.Error, TimeoutError):
+                    await self._inspect(await self._bus.jetstream())
                 await asyncio.sleep(_WAIT_SECONDS)
         finally:
             self.waits = False
 
-    async def _hold(self, deliveries: list[_Delivery]) -> None:
-        """Tell the stream that we still have the messages, and look how many come behind them."""
-        with contextlib.suppress(nats.errors.Error, TimeoutError):
-            await asyncio.gather(*(delivery.message.in_progress() for delivery in deliveries))
-            await self._inspect(await self._bus.jetstream())
-
     async def _effect(self, deliveries: list[_Delivery]) -> tuple[set[object], int]:
-        """Ids of the events that were new here, and how many of those were stale."""
         async with self._database.transaction() as session:
-            ids = [delivery.event.id for delivery in deliveries]
-            rows = await session.execute(_REMEMBER, {"consumer": self._what.durable, "ids": ids})
-            fresh: set[object] = set(rows.scalars())
-            events = {delivery.event.id: delivery.event for delivery in deliveries if delivery.event.id in fresh}
-            stale = await self._what.handle(session, list(events.values())) if events else 0
-        return fresh, stale
+            return await apply_once(session, self._what, [delivery.event for delivery in deliveries])
 
     async def _on_failure(self, delivery: _Delivery, error: Exception) -> None:
-        if is_database_away(error):  # and we are ending: another process takes it at once
-            await delivery.message.nak()
-            return
         log.error("event %s failed", delivery.event.id, exc_info=error, extra={"event_type": delivery.event.type})
         if delivery.attempt >= self._retries.attempts:
-            await self._bury(delivery.message, f"{type(error).__name__}: {error}"[:2000])
+            await self._bury(delivery.message, reason_of(error))
             return
         # a bare nak() would ignore any backoff and redeliver at once
         await delivery.message.nak(delay=self._retries.delay(delivery.attempt))
@@ -250,26 +272,29 @@ class Consumer:
     async def _bury(self, message: Msg, reason: str) -> None:
         """Put a poisonous event aside with its reason; acknowledged only once that is stored."""
         region = _REGION.search(message.subject)
-        row = {
-            "consumer": self._what.durable,
-            "subject": message.subject,
-            "region": region[1] if region else None,
-            "sequence": message.metadata.sequence.stream,
-            "body": message.data,
-            "digest": hashlib.sha256(message.data).digest(),
-            "reason": reason,
-            "attempts": message.metadata.num_delivered,
-        }
+        letter = Letter(
+            consumer=self.name,
+            subject=message.subject,
+            region_code=region[1] if region else None,
+            stream_sequence=message.metadata.sequence.stream,
+            body=message.data,
+            reason=reason,
+            attempts=message.metadata.num_delivered,
+        )
         try:
-            async with self._database.transaction() as session:
-                await session.execute(_BURY, row)
+            await self._when_possible(lambda: self._put_aside(letter))
         except Exception:
             log.exception("dead letter not stored, will be tried again")
-            await message.nak(delay=self._retries.seconds)
+            await message.nak(delay=self._retries.delay(letter.attempts))
             return
         await message.ack()
-        metrics.EVENTS.labels(self._what.durable, "dead").inc()
-        metrics.DEAD_LETTERS.labels(self._what.durable).inc()
+        metrics.EVENTS.labels(self.name, "dead").inc()
+        metrics.DEAD_LETTERS.labels(self.name).inc()
+        self._on_dead_letter()
+
+    async def _put_aside(self, letter: Letter) -> None:
+        async with self._database.transaction() as session:
+            await bury(session, letter)
 
     def _count(self, deliveries: list[_Delivery], fresh: set[object], stale: int) -> None:
         now = datetime.now(UTC)
@@ -280,3 +305,23 @@ class Consumer:
         counted = {"ok": len(fresh) - stale, "stale": stale, "duplicate": len(deliveries) - len(fresh)}
         for result, number in counted.items():
             metrics.EVENTS.labels(self._what.durable, result).inc(number)
+
+
+@contextlib.asynccontextmanager
+async def _in_hand(messages: Sequence[Msg], seconds: float) -> AsyncIterator[None]:
+    """Tell the stream every so many seconds that the messages are being worked on.
+
+    Else a database that answers slowly makes it deliver them again, and every delivery counts as an attempt.
+    """
+    telling = asyncio.create_task(_keep_telling(messages, seconds))
+    try:
+        yield
+    finally:
+        await stop([telling])
+
+
+async def _keep_telling(messages: Sequence[Msg], seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        with contextlib.suppress(nats.errors.Error):
+            await asyncio.gather(*(message.in_progress() for message in messages if not message.is_acked))

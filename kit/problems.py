@@ -94,6 +94,10 @@ class RulesetUnknown(NotFound):
     slug, title = "ruleset-unknown", "There is no ruleset of this id"
 
 
+class DeadLetterUnknown(NotFound):
+    slug, title = "dead-letter-unknown", "No dead letter of this id is visible to you"
+
+
 class MethodNotAllowed(Problem):
     status, slug, title = 405, "method-not-allowed", "This address does not know the method"
 
@@ -104,6 +108,14 @@ class RequestTimeout(Problem):
 
 class Conflict(Problem):
     status, slug, title = 409, "conflict", "This contradicts what is already recorded"
+
+
+class AlreadyResolved(Conflict):
+    slug, title = "already-resolved", "This dead letter was handled or discarded before"
+
+
+class StillFailing(Conflict):
+    slug, title = "still-failing", "The event still cannot be handled"
 
 
 class Stale(Problem):

@@ -72,7 +72,7 @@ def decode(body: bytes) -> Event:
     """
     try:
         raw: Any = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: nested thousands deep, no event of anybody's
         raise UndecodableEvent(f"not JSON: {error}") from error
     if not isinstance(raw, dict) or raw.get("specversion") != "1.0":
         raise UndecodableEvent("not a CloudEvent 1.0: specversion is missing or another")
