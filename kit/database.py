@@ -59,6 +59,7 @@ class Database:
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
             pool_timeout=POOL_WAIT_SECONDS,
+            hide_parameters=True,  # an error's text goes into the logs, what was reported does not
             connect_args={
                 "timeout": CONNECT_SECONDS,
                 "command_timeout": settings.database_timeout,

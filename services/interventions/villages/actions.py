@@ -42,9 +42,10 @@ SUBSCRIPTIONS = tuple(
     Subscription(
         durable=f"interventions-{what}",
         stream="KKB_REGISTRY",
-        subject=f"kkb.registry.{what}.v1.>",
+        subject=f"kkb.registry.{what}.>",
         handle=refresh_villages,
     )
     for what in ("village-registered", "village-changed")
 )
-"""Two consumers, so that the many reports on the same stream are never delivered here."""
+"""Two consumers, so that the many reports on the same stream are never delivered here. Every version of the two events
+is: one that this release cannot read is put aside, not missed."""
