@@ -19,6 +19,7 @@ from kit.database import Database, Session, own_metadata
 from kit.idempotency import Answer, OnlyOnce
 from kit.process import Service
 from tests.conftest import Start, app_of, running
+from tests.kit.line import Line
 
 Writer = Annotated[Caller, requires(Scope.VILLAGES_WRITE)]
 router = APIRouter()
@@ -80,3 +81,16 @@ async def lonely(own_servers: ThrowawayServers, public_key_file: Path) -> AsyncI
     async with running(TINY, url, own_servers.nats_url, public_key_file) as client:
         await make_notes(client)
         yield client
+
+
+@pytest.fixture
+async def line(own_servers: ThrowawayServers) -> AsyncIterator[Line]:
+    line = Line(own_servers)
+    for database in (line.producer, line.consumer):
+        async with database.engine.begin() as connection:
+            await connection.run_sync(own_metadata().create_all)
+    async with line.consumer.transaction() as session:
+        await session.execute(sa.text("CREATE TABLE effects (id uuid)"))
+    yield line
+    await line.producer.engine.dispose()
+    await line.consumer.engine.dispose()

@@ -3,107 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
-from uuid import UUID
 
 import nats
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.events import Event, VillageRegistered
-from contracts.examples import example
-from deploy.embedded.throwaway import ThrowawayServers
 from kit.bus import Bus
-from kit.database import Database, own_metadata
-from kit.ids import uuid7
-from kit.inbox import Consumer, Subscription
 from kit.outbox import MAX_BODY_BYTES, publish
 from kit.relay import Relay
 from kit.tasks import stop
 from tests.conftest import eventually
-
-
-class Line:
-    """One service's outbox and one consumer, each on its own database."""
-
-    def __init__(self, servers: ThrowawayServers) -> None:
-        self.servers = servers
-        self.producer_url = servers.empty_database("registry")
-        self.producer = Database(create_async_engine(self.producer_url))
-        self.consumer = Database(create_async_engine(servers.empty_database("registry")))
-        self.durable = f"tests-{uuid7().hex}"
-        self.region = "33.26.01.2001"
-        self.handled: list[UUID] = []
-        self.fails: dict[UUID, int] = {}
-
-    def event(self) -> Event:
-        return example(VillageRegistered).model_copy(update={"id": uuid7()})
-
-    async def commit(self, *events: Event) -> None:
-        async with self.producer.transaction() as session:
-            await publish(session, events)
-
-    async def handle(self, session: AsyncSession, events: Sequence[Event]) -> int:
-        for event in events:
-            if self.fails.get(event.id, 0) > 0:
-                self.fails[event.id] -= 1
-                raise ValueError("this event is poison")
-            await session.execute(sa.text("INSERT INTO effects VALUES (:id)"), {"id": event.id})
-        self.handled += [event.id for event in events]
-        return 0
-
-    async def effects(self) -> list[UUID]:
-        async with self.consumer.transaction() as session:
-            return list((await session.execute(sa.text("SELECT id FROM effects"))).scalars())
-
-    async def dead(self) -> list[Any]:
-        async with self.consumer.transaction() as session:
-            query = sa.text("SELECT reason, attempts, body FROM dead_letters WHERE consumer = :c")
-            return list((await session.execute(query, {"c": self.durable})).all())
-
-    async def unpublished(self) -> int:
-        async with self.producer.transaction() as session:
-            behind = "position IS NULL OR position > coalesce((SELECT published FROM publication), 0)"
-            query = sa.text(f"SELECT count(*) FROM outbox WHERE {behind}")
-            return int(await session.scalar(query))
-
-    @asynccontextmanager
-    async def running(self, *, relay: bool = True) -> AsyncIterator[None]:
-        bus = Bus(self.servers.nats_url, "tests")
-        what = Subscription(self.durable, "KKB_REGISTRY", "kkb.registry.>", self.handle)
-        jobs = [bus.run(), Consumer(what, bus, self.consumer).run()]
-        if relay:
-            jobs.append(Relay(self.producer_url.replace("+asyncpg", ""), bus).run())
-        tasks = [asyncio.create_task(job) for job in jobs]
-        try:
-            yield
-        finally:
-            await stop(tasks)
-
-
-@pytest.fixture
-async def line(own_servers: ThrowawayServers) -> AsyncIterator[Line]:
-    line = Line(own_servers)
-    for database in (line.producer, line.consumer):
-        async with database.engine.begin() as connection:
-            await connection.run_sync(own_metadata().create_all)
-    async with line.consumer.transaction() as session:
-        await session.execute(sa.text("CREATE TABLE effects (id uuid)"))
-    yield line
-    await line.producer.engine.dispose()
-    await line.consumer.engine.dispose()
-
-
-async def has_effects(line: Line, *events: Event) -> None:
-    wanted = {event.id for event in events}
-
-    async def all_there() -> bool:
-        return wanted <= set(await line.effects())
-
-    await eventually(all_there, 30)
+from tests.kit.line import Line, has_effects
 
 
 class TestPath:
@@ -233,7 +144,7 @@ class TestLeader:
         bus = Bus(line.servers.nats_url, "tests")
         connecting = asyncio.create_task(bus.run())
         dsn = line.producer_url.replace("+asyncpg", "")
-        relays = [asyncio.create_task(Relay(dsn, bus).run()) for _ in range(2)]
+        relays = [asyncio.create_task(Relay(dsn, bus, "KKB_REGISTRY").run()) for _ in range(2)]
 
         async def drained() -> bool:
             return await line.unpublished() == 0

@@ -9,11 +9,8 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
-from kit.health import health_of
 from kit.logs import JsonFormatter
-from kit.ops import Health, ops_app
 from tests.callers import caller
-from tests.conftest import app_of
 
 
 def value(name: str, **labels: str) -> float:
@@ -42,33 +39,3 @@ class TestRequests:
         line = next(line for line in lines if line["message"] == "request")
         assert (line["method"], line["route"], line["status"]) == ("POST", "/api/v1/villages", 422)
         assert "planted" not in json.dumps(lines)
-
-
-class TestOps:
-    async def ask(self, health: Health, path: str) -> httpx.Response:
-        transport = httpx.ASGITransport(app=ops_app(health))
-        async with httpx.AsyncClient(transport=transport, base_url="http://ops") as client:
-            return await client.get(path)
-
-    async def test_ready_and_alive(self, registry: httpx.AsyncClient) -> None:
-        health = health_of(app_of(registry))
-        ready = await self.ask(health, "/readyz")
-        assert ready.status_code == 200
-        assert ready.json()["needs"] == {"database": "ok", "migrations": "ok"}
-        assert (await self.ask(health, "/livez")).status_code == 200
-        assert "kkb_requests_total" in (await self.ask(health, "/metrics")).text
-
-    async def test_draining_is_not_ready(self, registry: httpx.AsyncClient) -> None:
-        health = health_of(app_of(registry))
-        health.draining = True
-        assert (await self.ask(health, "/readyz")).status_code == 503
-
-    async def test_says_what_it_waits_for(self) -> None:
-        async def away() -> str | None:
-            raise ConnectionRefusedError("nobody there")
-
-        health = Health(alive=away, ready={"database": away}, noted={"nats": away})
-        ready = await self.ask(health, "/readyz")
-        assert ready.status_code == 503
-        assert ready.json()["needs"] == {"database": "ConnectionRefusedError: nobody there"}
-        assert (await self.ask(health, "/livez")).status_code == 503
