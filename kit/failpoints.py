@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 Point = Literal["after_flush", "before_commit", "after_commit", "after_publish", "before_ack", "after_ack"]
-"""after_flush: state and event are written, not committed. after_publish: the stream has the event, the relay has not
+"""after_flush: state and event, or an event's effect, are written, not committed. before_commit, after_commit: of those
+transactions only, which say so by `MATTERS` in their session's info. after_publish: the stream has the event, the relay has not
 noted it. before_ack, after_ack: the effect is committed, the message not yet, or just, acknowledged."""
+
+
+MATTERS = "kkb.failpoints"
+"""Key of a session's info, set where events are written or handled: what else a process does is not worth dying for."""
 
 
 class _Armed:

@@ -107,6 +107,8 @@ async def apply_once(
     fresh: set[object] = set((await session.execute(_REMEMBER, parameters)).scalars())
     new = {event.id: event for event in events if event.id in fresh}
     stale = await subscription.handle(session, list(new.values())) if new else 0
+    session.info[failpoints.MATTERS] = True
+    failpoints.reach("after_flush")
     return fresh, stale
 
 

@@ -52,6 +52,7 @@ async def publish(session: AsyncSession, events: Iterable[Event]) -> None:
         await session.execute(_INSERT, parameters)
     if pending:
         await session.execute(_NOTIFY)
+        session.info[failpoints.MATTERS] = True
         failpoints.reach("after_flush")
 
 
