@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -116,6 +117,10 @@ class AlreadyResolved(Conflict):
 
 class StillFailing(Conflict):
     slug, title = "still-failing", "The event still cannot be handled"
+
+
+class FeedReset(Problem):
+    status, slug, title = 410, "feed-reset", "This feed has begun anew: start again without `since`"
 
 
 class Stale(Problem):
@@ -253,6 +258,8 @@ DATABASE_AWAY: tuple[type[Exception], ...] = (
     database_errors.InterfaceError,
     database_errors.OperationalError,
     database_errors.TimeoutError,
+    # not wrapped by SQLAlchemy where it breaks off while a new connection is being set up
+    asyncpg.InterfaceError,
     OSError,
     TimeoutError,
 )
@@ -266,7 +273,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
     for kind in DATABASE_AWAY:
         app.add_exception_handler(kind, _on_unavailable)
-    app.add_exception_handler(database_errors.DBAPIError, _on_database_error)
+    for kind in _DATABASE_ERRORS:
+        app.add_exception_handler(kind, _on_database_error)
     app.add_exception_handler(Exception, _on_defect)
 
 
@@ -276,13 +284,15 @@ async def _on_defect(request: Request, _error: Exception) -> JSONResponse:
 
 
 async def _on_database_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, database_errors.DBAPIError)
-    if getattr(error.orig, "sqlstate", None) == _UNSTORABLE_CHARACTER:
+    if _sqlstate(error) == _UNSTORABLE_CHARACTER:
         return problem_response(Invalid("a text has a character that cannot be stored (NUL)"), request.url.path)
     if not is_database_away(error):
         raise error
     return await _on_unavailable(request, error)
 
+
+_DATABASE_ERRORS = (database_errors.DBAPIError, asyncpg.PostgresError)
+"""What PostgreSQL says, through SQLAlchemy; without it while a new connection is being set up."""
 
 _UNSTORABLE_CHARACTER = "22021"
 """SQLSTATE of text that PostgreSQL cannot hold, such as NUL."""
@@ -295,7 +305,10 @@ def is_database_away(error: BaseException) -> bool:
     """Whether an error means that the database is away rather than that a statement was wrong."""
     if isinstance(error, DATABASE_AWAY):
         return True
-    if not isinstance(error, database_errors.DBAPIError):
+    if not isinstance(error, _DATABASE_ERRORS):
         return False
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return bool(error.connection_invalidated) or str(state).startswith(_AWAY_STATES)
+    return bool(getattr(error, "connection_invalidated", False)) or _sqlstate(error).startswith(_AWAY_STATES)
+
+
+def _sqlstate(error: BaseException) -> str:
+    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")

@@ -37,5 +37,7 @@ async def first_to_end(*jobs: Coroutine[Any, Any, None]) -> None:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         await stop(tasks)
-    for task in done:
-        task.result()
+    # all are looked at: several can end at once, and asyncio complains of a failure that nobody has seen
+    for outcome in await asyncio.gather(*done, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
