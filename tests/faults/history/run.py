@@ -1,0 +1,179 @@
+# ruff: noqa: T201 - a command that people read
+"""One run of the history checker: load and faults for a while, then all is healed and must add up.
+
+.venv/bin/python -m tests.faults.history.run --seconds 600 [--seed 4711]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from tests.faults.history.checker import Violation, check
+from tests.faults.history.clients import Board, Client
+from tests.faults.history.evidence import Evidence, gather
+from tests.faults.history.nemesis import Lane, Nemesis, heal
+from tests.faults.history.quiet import wait_until_quiet
+from tests.faults.history.record import History
+from tests.faults.platform import SERVICES, Platform, platform
+
+REPLICAS = 2
+CLIENTS = 8
+ROUND_SECONDS = 100.0
+QUIET_SECONDS = 120.0
+LANES: tuple[Lane, ...] = ("processes", "surroundings")
+_SHOWN = 40
+
+
+@dataclass
+class Outcome:
+    """What a run found."""
+
+    seed: str
+    seconds: float
+    history: History
+    evidence: Evidence = field(default_factory=Evidence)
+    violations: list[Violation] = field(default_factory=list)
+
+    def of(self, *checks: str) -> list[Violation]:
+        """The violations of some checks."""
+        return [violation for violation in self.violations if violation.check in checks]
+
+    def report(self) -> str:
+        """What a person reads: the figures, and every violation with the operations it concerns."""
+        lines = [f"seed {self.seed}: {self.seconds:.0f} s under load, {len(self.history.operations)} operations"]
+        for action, outcomes in sorted(self.history.outcomes().items()):
+            counted = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
+            lines.append(f"  {action:<18} {counted}")
+        faults = Counter(fault.kind for fault in self.history.faults)
+        lines.append(f"faults: {sum(faults.values())}")
+        lines += [f"  {kind:<18} {number}" for kind, number in sorted(faults.items())]
+        died = Counter(fault.note for fault in self.history.faults if fault.kind == "fail-point")
+        lines += [f"    {note:<34} {number}" for note, number in sorted(died.items())]
+        for service, traffic in self.evidence.traffic.items():
+            repeated = len(traffic.stream) - len({message["id"] for message in traffic.stream})
+            lines.append(f"{service}: {len(traffic.outbox)} events, {repeated} of them twice on the stream")
+        if not self.violations:
+            return "\n".join([*lines, "no violations"])
+        kinds = Counter(violation.check for violation in self.violations)
+        lines.append(f"VIOLATIONS: {len(self.violations)} (seed {self.seed}): {dict(kinds)}")
+        for violation in self.violations[:_SHOWN]:
+            lines.append(f"  [{violation.check}] {violation.what}")
+            lines += [f"      {self._told(name)}" for name in violation.operations[:4]]
+        if len(self.violations) > _SHOWN:
+            lines.append(f"  ... and {len(self.violations) - _SHOWN} more in the report file")
+        return "\n".join(lines)
+
+    def _told(self, name: str) -> str:
+        operation = self.history.operations.get(name)
+        if operation is None:
+            return f"{name}: not an operation of this run"
+        ends = ", ".join(
+            f"{attempt.invoked}-{attempt.completed} replica {attempt.replica}: {attempt.status or attempt.error}"
+            for attempt in operation.attempts
+        )
+        return f"{name}: {operation.method} {operation.path} If-Match {operation.if_match} [{ends}]"
+
+
+class Run:
+    """A platform under load and faults, in rounds: each ends whole, quiet and checked."""
+
+    def __init__(self, running: Platform, seed: str, folder: Path, replicas: int = REPLICAS, clients: int = CLIENTS):
+        self.platform = running
+        self.seed = seed
+        self.folder = folder
+        self.history = History(seed, folder / "history.jsonl")
+        self.nemesis = Nemesis(running, self.history, replicas)
+        self.http = httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=4 * clients))
+        board = Board()
+        urls = {service: [process.url for process in running.of(service)] for service in SERVICES}
+        self.clients = [Client(n, self.history, board, urls, self.http) for n in range(1, clients + 1)]
+        self.seconds = 0.0
+
+    async def round(
+        self, seconds: float, lanes: Sequence[Lane] = LANES, kinds: tuple[str, ...] | None = None
+    ) -> Outcome:
+        """Load and faults for so long; then everything is healed, quiet and compared."""
+        ending, breaking = asyncio.Event(), asyncio.Event()
+        asking = [asyncio.create_task(client.run(self.seed, ending)) for client in self.clients]
+        faults = [asyncio.create_task(self.nemesis.run(self.seed, lane, breaking, kinds)) for lane in lanes]
+        began = time.monotonic()
+        await asyncio.wait([*asking, *faults], timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+        breaking.set()
+        await asyncio.gather(*faults)
+        await asyncio.to_thread(heal, self.platform)
+        ending.set()
+        await asyncio.gather(*asking)
+        self.seconds += time.monotonic() - began
+        return await self._compare()
+
+    async def _compare(self) -> Outcome:
+        urls = {service: self.platform.database_url(service) for service in SERVICES}
+        self.history.note("healed")
+        unquiet = await wait_until_quiet(urls, self.platform.nats_url, QUIET_SECONDS)
+        evidence = await gather(urls, self.platform.nats_url)
+        evidence.unquiet = unquiet
+        violations = await asyncio.to_thread(check, self.history, evidence)
+        outcome = Outcome(self.seed, self.seconds, self.history, evidence, violations)
+        (self.folder / "report.txt").write_text(outcome.report() + "\n")
+        return outcome
+
+    async def close(self) -> None:
+        """End what was opened."""
+        await self.http.aclose()
+        self.history.close()
+
+
+def make_durable(running: Platform) -> None:
+    """Throw-away servers forget the last commits when killed; these must keep what they acknowledged."""
+    for service in SERVICES:
+        running.sql(service, f"ALTER ROLE kkb_{service} SET synchronous_commit = on;")
+
+
+async def run(running: Platform, seed: str, seconds: float, folder: Path, replicas: int = REPLICAS) -> Outcome:
+    """Rounds until the time is over or something is wrong."""
+    one = Run(running, seed, folder, replicas)
+    try:
+        while True:
+            outcome = await one.round(min(ROUND_SECONDS, seconds - one.seconds))
+            if outcome.violations or one.seconds + 5 > seconds:
+                return outcome
+            print(f"{one.seconds:.0f} s, {len(one.history.operations)} operations: all adds up", flush=True)
+    finally:
+        await one.close()
+
+
+def main() -> int:
+    """Run from the command line; 1 if anything is wrong."""
+    parser = argparse.ArgumentParser(description="The history checker under faults")
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--seed", default="")
+    parser.add_argument("--replicas", type=int, default=REPLICAS)
+    chosen = parser.parse_args()
+    seed = chosen.seed or str(secrets.randbelow(10**9))
+    folder = Path(tempfile.mkdtemp(prefix="kkb-faults-"))
+    print(f"seed {seed}, {chosen.seconds:.0f} s; logs, history and report in {folder}", flush=True)
+    with platform(folder, chosen.replicas, through_proxies=True) as running:
+        make_durable(running)
+        outcome = asyncio.run(run(running, seed, chosen.seconds, folder, chosen.replicas))
+    print(outcome.report())
+    if not outcome.violations:
+        shutil.rmtree(folder)
+        return 0
+    print(f"kept: {folder}; replay with SEED={seed}")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
