@@ -86,11 +86,15 @@ class Bus:
     async def _on_connected(self) -> None:
         self.away_since = None
 
-    async def jetstream(self) -> JetStreamContext:
-        """JetStream, as soon as the server was reached once."""
+    async def client(self) -> Client:
+        """The connection, as soon as the server was reached once."""
         await self._ready.wait()
         assert self._client is not None
-        return self._client.jetstream(timeout=REQUEST_SECONDS)
+        return self._client
+
+    async def jetstream(self) -> JetStreamContext:
+        """JetStream, as soon as the server was reached once."""
+        return (await self.client()).jetstream(timeout=REQUEST_SECONDS)
 
 
 async def _on_error(error: Exception) -> None:

@@ -24,8 +24,27 @@ OUTBOX_AGE = Gauge("kkb_outbox_oldest_age_seconds", "Age of the oldest unpublish
 OUTBOX_PUBLISHED = Counter("kkb_outbox_published_total", "Events published")
 OUTBOX_FAILURES = Counter("kkb_outbox_publish_failures_total", "Batches that the stream did not accept")
 OUTBOX_POSITION = Gauge("kkb_outbox_position", "Position last given in the order of commits")
-STREAM_DOUBTS = Counter("kkb_stream_doubts_total", "Times the stream was seen to have lost what it had acknowledged")
 RELAY_LEADER = Gauge("kkb_outbox_relay_leader", "1 where this process publishes for its service")
+
+RECONCILER_FINDINGS = Counter(
+    "kkb_reconciler_findings_total", "Signs that a stream is not what was published into it", ["finding"]
+)
+FINDINGS = (
+    "stream_missing",
+    "stream_recreated",
+    "stream_shortened",
+    "stream_emptied",
+    "numbers_repeated",
+    "missing",
+    "feed_ahead",
+)
+"""No stream; a stream made anew; its last number went back; all that was there is gone; it gives numbers again; events it
+lost, one by one; it holds positions that this database has never given: the database was put back in time."""
+RECONCILER_REPUBLISHED = Counter("kkb_reconciler_republished_total", "Events published again that a stream had lost")
+RECONCILER_SUCCESS = Gauge(
+    "kkb_reconciler_last_success_timestamp_seconds",
+    "When this leader last knew that the stream holds what was published",
+)
 
 EVENTS = Counter("kkb_events_total", "Events consumed, by what became of them", ["consumer", "result"])
 EVENT_AGE = Histogram(
@@ -59,7 +78,7 @@ WITHOUT_EVENTS = _WithoutEvents()
 
 def forget_outbox() -> None:
     """Say that this process does not know its service's outbox (now)."""
-    for gauge in (OUTBOX_DEPTH, OUTBOX_AGE, OUTBOX_POSITION):
+    for gauge in (OUTBOX_DEPTH, OUTBOX_AGE, OUTBOX_POSITION, RECONCILER_SUCCESS):
         gauge.set(UNKNOWN)
 
 
@@ -74,6 +93,8 @@ def expect_consumer(name: str) -> None:
 
 
 forget_outbox()
+for _finding in FINDINGS:
+    RECONCILER_FINDINGS.labels(_finding)
 
 
 def watch_pool(engine: AsyncEngine) -> None:

@@ -60,7 +60,7 @@ def application(service: Service, settings: ServiceSettings) -> FastAPI:
     app.state.database = Database.of(settings, f"kkb-{service.name}")
     app.state.bus = Bus(settings.nats_url, f"kkb-{service.name}")
     dsn = str(settings.database_url).replace("+asyncpg", "", 1)
-    app.state.relay = Relay(dsn, app.state.bus)
+    app.state.relay = Relay(dsn, app.state.bus, f"KKB_{service.name.upper()}")
     retries = Retries.of(settings)
     app.state.open_dead_letters = OpenDeadLetters(app.state.database, (what.durable for what in service.subscriptions))
     app.state.consumers = [

@@ -16,22 +16,19 @@ import logging
 from typing import Any
 
 import asyncpg
-import nats
-from nats.js import JetStreamContext
 from nats.js.api import PubAck
 
-from contracts.events.base import nats_subject
 from kit import failpoints, metrics
 from kit.bus import Bus
 from kit.outbox import CHANNEL
+from kit.reconciler import Reconciler
+from kit.stream import send
 from kit.tasks import first_to_end
 
 log = logging.getLogger(__name__)
 
 PLACED_CHANNEL = "kkb_placed"
 """NOTIFY channel that says that events got their positions."""
-POSITION_HEADER = "Kkb-Position"
-"""Header of a message: `<feed id>:<position>`."""
 
 LOCK = 0x6B6B_6F75
 """Advisory lock of the relay's leader (one database per service, so one number serves all)."""
@@ -64,7 +61,10 @@ WITH unplaced AS (SELECT id, row_number() OVER (ORDER BY id) AS place FROM
 SELECT count(*) AS number FROM placed
 """
 _STATE = "SELECT feed_id, position, published, stream_sequence FROM publication"
-_READ = "SELECT position, event_id, type, region_code, body FROM outbox WHERE position > $1 ORDER BY position LIMIT $2"
+_READ = (
+    "SELECT position, event_id, type, region_code, body, created_at FROM outbox "
+    "WHERE position > $1 ORDER BY position LIMIT $2"
+)
 _MARK = "UPDATE publication SET published = greatest(published, $1), stream_sequence = greatest(stream_sequence, $2)"
 _DEPTH = (
     "SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8, "
@@ -96,9 +96,10 @@ _CLEAN = (
 class Relay:
     """Places and publishes one service's outbox while it holds the leader's lock."""
 
-    def __init__(self, dsn: str, bus: Bus) -> None:
+    def __init__(self, dsn: str, bus: Bus, stream: str) -> None:
         self._dsn = dsn
         self._bus = bus
+        self._stream = stream
         self._written = asyncio.Event()
         self._placed = asyncio.Event()
         self.leads = False
@@ -132,8 +133,14 @@ class Relay:
             self.leads = True
             metrics.RELAY_LEADER.set(1)
             await leader.add_listener(CHANNEL, lambda *_: self._written.set())
-            publisher, keeper = [await self._connect(held, _SESSION) for _ in range(2)]
-            await first_to_end(self._place(leader), self._publish(publisher), self._keep(keeper))
+            publisher, keeper, reader = [await self._connect(held, _SESSION) for _ in range(3)]
+            reconciler = Reconciler(self._bus, self._stream)
+            await first_to_end(
+                self._place(leader),
+                self._publish(publisher, reconciler),
+                self._keep(keeper),
+                reconciler.run(reader),
+            )
 
     async def _place(self, connection: asyncpg.Connection) -> None:
         while True:
@@ -145,24 +152,28 @@ class Relay:
             if placed["number"] < _PLACE_AT_ONCE:
                 await _woken(self._written)
 
-    async def _publish(self, connection: asyncpg.Connection) -> None:
+    async def _publish(self, connection: asyncpg.Connection, reconciler: Reconciler) -> None:
+        await reconciler.feed_checked.wait()
         while True:
             self._placed.clear()
             state = await connection.fetchrow(_STATE)
             rows = await connection.fetch(_READ, state["published"], _BATCH)
             if rows:
-                await self._publish_batch(connection, state, rows)
+                await self._publish_batch(connection, state, rows, reconciler)
             else:
                 await _woken(self._placed)
 
-    async def _publish_batch(self, connection: asyncpg.Connection, state: Any, rows: list[Any]) -> None:
+    async def _publish_batch(
+        self, connection: asyncpg.Connection, state: Any, rows: list[Any], reconciler: Reconciler
+    ) -> None:
         acknowledged = await self._send(state["feed_id"], rows)
         if acknowledged:
             failpoints.reach("after_publish")
             newest = max(ack.seq for ack in acknowledged)
             await connection.execute(_MARK, rows[len(acknowledged) - 1]["position"], newest)
             metrics.OUTBOX_PUBLISHED.inc(len(acknowledged))
-            self._doubt(state["stream_sequence"], acknowledged)
+            if any(ack.seq <= state["stream_sequence"] and not ack.duplicate for ack in acknowledged):
+                reconciler.doubt()
         if len(acknowledged) < len(rows):
             metrics.OUTBOX_FAILURES.inc()
             await asyncio.sleep(_RETRY_SECONDS)
@@ -170,20 +181,13 @@ class Relay:
     async def _send(self, feed: object, rows: list[Any]) -> list[PubAck]:
         """Send a batch in order without waiting between messages; acknowledgements up to the first that is missing."""
         jetstream = await self._bus.jetstream()
-        answers = await asyncio.gather(*(_send_one(jetstream, feed, row) for row in rows))
         acknowledged: list[PubAck] = []
-        for answer in answers:
+        for answer in await send(jetstream, feed, rows):
             if isinstance(answer, Exception):
                 log.warning("not published, will be tried again: %s", answer or type(answer).__name__)
                 break
             acknowledged.append(answer)
         return acknowledged
-
-    def _doubt(self, known: int, acknowledged: list[PubAck]) -> None:
-        """Notice a stream that numbers anew: it has lost what it had acknowledged before."""
-        if any(ack.seq <= known and not ack.duplicate for ack in acknowledged):
-            metrics.STREAM_DOUBTS.inc()
-            log.error("the stream gives numbers it gave before: it has lost events")
 
     async def _keep(self, connection: asyncpg.Connection) -> None:
         """Measure the outbox, and clean what nobody needs any more."""
@@ -224,15 +228,3 @@ async def _clean(connection: asyncpg.Connection) -> None:
     for statement in _CLEAN:
         while (await connection.execute(statement, _CLEAN_AT_ONCE)) == f"DELETE {_CLEAN_AT_ONCE}":
             pass
-
-
-async def _send_one(jetstream: JetStreamContext, feed: object, row: Any) -> PubAck | Exception:
-    headers = {
-        "Nats-Msg-Id": str(row["event_id"]),
-        "Content-Type": "application/cloudevents+json; charset=utf-8",
-        POSITION_HEADER: f"{feed}:{row['position']}",
-    }
-    try:
-        return await jetstream.publish(nats_subject(row["type"], row["region_code"]), row["body"], headers=headers)
-    except (nats.errors.Error, TimeoutError, OSError) as error:
-        return error

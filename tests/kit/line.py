@@ -74,7 +74,7 @@ class Line:
         what = Subscription(self.durable, "KKB_REGISTRY", "kkb.registry.>", self.handle)
         jobs = [bus.run(), Consumer(what, bus, self.consumer).run()]
         if relay:
-            jobs.append(Relay(self.producer_url.replace("+asyncpg", ""), bus).run())
+            jobs.append(Relay(self.producer_url.replace("+asyncpg", ""), bus, "KKB_REGISTRY").run())
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
             yield

@@ -232,7 +232,7 @@ class TestService:
         async with own(TINY) as app:
             await eventually(lambda: self.holds(app, "relay", "this process leads"))
             mine = app.state.relay
-            app.state.relay = Relay("postgresql://nobody", app.state.bus)
+            app.state.relay = Relay("postgresql://nobody", app.state.bus, "KKB_REGISTRY")
             assert "another process leads" in await noted(app, "relay")
             async with app.state.database.transaction() as session:
                 query = sa.text("SELECT pid FROM pg_locks WHERE objid = :lock AND locktype = 'advisory'")

@@ -1,0 +1,177 @@
+"""What goes to a stream and how one is read: headers of our messages, sending in batches, reading in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, PubAck, RawStreamMsg
+from nats.js.errors import NotFoundError
+
+from contracts.events.base import nats_subject
+from kit.bus import REQUEST_SECONDS
+
+log = logging.getLogger(__name__)
+
+POSITION_HEADER = "Kkb-Position"
+"""Header of a message: `<feed id>:<position>`."""
+WRITTEN_HEADER = "Kkb-Written"
+"""Header of a message: when the event was written into the outbox (ISO 8601). An event that is told again keeps the
+time of its change, so only this says how long it was on its way."""
+
+_BATCH = 500
+_PULL = json.dumps({"batch": _BATCH, "no_wait": True}).encode()
+_NO_MESSAGES = "404"
+_RETRIES = 5
+_WAIT_SECONDS = 1.0
+
+
+class NotRead(Exception):
+    """The stream could not be read to the end."""
+
+
+async def send(
+    jetstream: JetStreamContext, feed: object, rows: Sequence[Any], *, suffix: str = ""
+) -> list[PubAck | Exception]:
+    """Send outbox rows (position, event_id, type, region_code, body, created_at) in order, without waiting in between.
+
+    `suffix` makes messages whose Nats-Msg-Id the stream may still remember new to it. Answers for each row the stream's
+    acknowledgement, or why there is none.
+    """
+    return await asyncio.gather(*(_send_one(jetstream, feed, row, suffix) for row in rows))
+
+
+async def _send_one(jetstream: JetStreamContext, feed: object, row: Any, suffix: str) -> PubAck | Exception:
+    headers = {
+        "Nats-Msg-Id": f"{row['event_id']}{suffix}",
+        "Content-Type": "application/cloudevents+json; charset=utf-8",
+        POSITION_HEADER: f"{feed}:{row['position']}",
+        WRITTEN_HEADER: row["created_at"].astimezone(UTC).isoformat(),
+    }
+    try:
+        return await jetstream.publish(nats_subject(row["type"], row["region_code"]), row["body"], headers=headers)
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        return error
+
+
+def position_of(message: Msg | RawStreamMsg) -> tuple[UUID, int] | None:
+    """Feed and position that a message carries; None where it carries none of ours."""
+    feed, _, position = ((message.headers or {}).get(POSITION_HEADER) or "").rpartition(":")
+    try:
+        return UUID(feed), int(position)
+    except ValueError:
+        return None
+
+
+def written_at(message: Msg) -> datetime | None:
+    """When the message's event was written into its outbox, if the message says."""
+    try:
+        return datetime.fromisoformat((message.headers or {})[WRITTEN_HEADER])
+    except (KeyError, ValueError):
+        return None
+
+
+async def read(
+    client: Client, stream: str, start: int | datetime, last: int, *, headers_only: bool = False
+) -> AsyncIterator[list[Msg]]:
+    """Messages of a stream in order, in batches, from a sequence or a moment on up to the sequence `last`.
+
+    Nobody else's deliveries are touched: the consumer is made for this reading. Where the connection breaks, reading
+    goes on after the last message that came.
+
+    Raises:
+        NotRead: it broke several times without any message in between.
+        nats.js.errors.NotFoundError: there is no such stream.
+    """
+    broken = 0
+    while isinstance(start, datetime) or start <= last:
+        try:
+            async with _Puller.of(client, stream, start, headers_only=headers_only) as puller:
+                while batch := await puller.pull():
+                    broken, start = 0, batch[-1].metadata.sequence.stream + 1
+                    yield [message for message in batch if message.metadata.sequence.stream <= last]
+                    if start > last:
+                        return
+            if puller.at_end:
+                return
+        except NotFoundError:
+            raise
+        except (nats.errors.Error, TimeoutError) as error:
+            log.warning("reading %s broke off: %s", stream, error or type(error).__name__)
+        broken += 1
+        if broken > _RETRIES:
+            raise NotRead(f"the stream {stream} breaks off at {start}")
+        await asyncio.sleep(_WAIT_SECONDS)
+
+
+class _Puller:
+    """Fetches of a consumer. nats-py's own fetch makes a task for every message, which costs four times as much."""
+
+    def __init__(self, client: Client, stream: str, consumer: str) -> None:
+        self._client = client
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._inbox = client.new_inbox()
+        self._got: list[Msg] = []
+        self._came = 0
+        self._complete = asyncio.Event()
+        self.at_end = False
+        """Whether the stream has no more messages just now."""
+
+    @classmethod
+    @asynccontextmanager
+    async def of(
+        cls, client: Client, stream: str, start: int | datetime, *, headers_only: bool
+    ) -> AsyncIterator[_Puller]:
+        """A puller with a consumer of its own that the server forgets by itself."""
+        config = ConsumerConfig(
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE if isinstance(start, int) else DeliverPolicy.BY_START_TIME,
+            opt_start_seq=max(start, 1) if isinstance(start, int) else None,
+            opt_start_time=None if isinstance(start, int) else start,
+            ack_policy=AckPolicy.NONE,
+            headers_only=headers_only,
+            mem_storage=True,
+            inactive_threshold=6 * REQUEST_SECONDS,
+        )
+        consumer = await client.jetstream(timeout=REQUEST_SECONDS).add_consumer(stream, config)
+        puller = cls(client, stream, consumer.name)
+        # no limit of bytes: a pull asks for one batch, so nothing needs to be dropped for want of room
+        subscription = await client.subscribe(puller._inbox, cb=puller._take, pending_bytes_limit=0)
+        try:
+            yield puller
+        finally:
+            with contextlib.suppress(nats.errors.Error):
+                await subscription.unsubscribe()
+
+    async def _take(self, message: Msg) -> None:
+        status = (message.headers or {}).get("Status")
+        if status is None:
+            self._got.append(message)
+        self.at_end = status == _NO_MESSAGES
+        if status is not None or len(self._got) == _BATCH:
+            self._complete.set()
+
+    async def pull(self) -> list[Msg]:
+        """The next messages without a gap; none at the end, and where something broke."""
+        self._got = []
+        self._complete.clear()
+        await self._client.publish(self._next, _PULL, self._inbox)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._complete.wait(), REQUEST_SECONDS)
+        whole = [
+            message
+            for expected, message in enumerate(self._got, self._came + 1)
+            if message.metadata.sequence.consumer == expected
+        ]
+        self._came += len(whole)
+        return whole
