@@ -223,23 +223,29 @@ class Consumer:
 
     async def _apply(self, deliveries: list[_Delivery]) -> None:
         """Effect and inbox in one transaction, then acknowledge; a batch that fails is halved down to the culprit."""
-        try:
-            fresh, stale = await self._when_possible(lambda: self._effect(deliveries))
-        except Exception as error:  # noqa: BLE001 - any defect of a handler must neither lose nor block events
-            if is_database_away(error):  # and we are ending: another process takes them at once
-                await asyncio.gather(*(delivery.message.nak() for delivery in deliveries))
-                return
-            if len(deliveries) == 1:
-                await self._on_failure(deliveries[0], error)
-                return
+        failure = await self._try(deliveries)
+        if failure is None:
+            return
+        if is_database_away(failure):  # and we are ending: another process takes them at once
+            await asyncio.gather(*(delivery.message.nak() for delivery in deliveries))
+        elif len(deliveries) == 1:
+            await self._on_failure(deliveries[0], failure)
+        else:
             middle = len(deliveries) // 2
             await self._apply(deliveries[:middle])
             await self._apply(deliveries[middle:])
-            return
+
+    async def _try(self, deliveries: list[_Delivery]) -> Exception | None:
+        """What went wrong, if something did: any defect of a handler must neither lose nor block events."""
+        try:
+            fresh, stale = await self._when_possible(lambda: self._effect(deliveries))
+        except Exception as error:  # noqa: BLE001 - as said
+            return error
         failpoints.reach("before_ack")
         await asyncio.gather(*(delivery.message.ack() for delivery in deliveries))
         failpoints.reach("after_ack")
         self._count(deliveries, fresh, stale)
+        return None
 
     async def _when_possible(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it; while the database is away the messages are kept in hand, so that its absence is nobody's fault."""
