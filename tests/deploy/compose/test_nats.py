@@ -15,6 +15,7 @@ from nats.js.api import ConsumerConfig
 from contracts.events import STREAMS
 from deploy.embedded.ports import free_port
 from kit.bus import Bus
+from kit.stream import read
 from tests.deploy.compose.conftest import REPOSITORY
 
 PROGRAM = Path(sys.executable).with_name("nats-server")
@@ -94,6 +95,10 @@ class TestNats:
         (message,) = await subscription.fetch(1, timeout=5)
         await message.ack_sync()
         assert message.data == service.encode()
+        last = await jetstream.get_last_msg(f"KKB_{service.upper()}", f"kkb.{service}.>")
+        assert last.data == message.data
+        batches = read(client, f"KKB_{service.upper()}", 1, last.seq, headers_only=True)
+        assert [one.metadata.sequence.stream async for batch in batches for one in batch][-1] == last.seq
         await client.close()
 
     @pytest.mark.parametrize(
