@@ -37,7 +37,8 @@ def health_of(app: FastAPI) -> Health:
         **{f"consumer {what.durable}": _consumer_of(app, what.durable) for what in state.service.subscriptions},
         "dead_letters": lambda: _dead_letters(state.database),
     }
-    return Health(alive=lambda: _alive(app), ready=database_checks(state.database, state.service.name), noted=noted)
+    ready = database_checks(state.database, state.service.name)
+    return Health(alive=lambda: _alive(app), ready=ready, noted=noted, on_drain=state.changes.end)
 
 
 def database_checks(database: Database, name: str) -> dict[str, Check]:

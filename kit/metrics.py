@@ -59,11 +59,23 @@ DEAD_LETTERS_OPEN = Gauge(
     "kkb_dead_letters_open", "Events put aside that nobody has requeued with success or discarded", ["consumer"]
 )
 
+CHANGES_WAITERS = Gauge("kkb_changes_waiters", "Clients that wait for an event of the change feed")
+CHANGES_ITEMS = Counter("kkb_changes_items_total", "Events answered by the change feed", ["service"])
+
 POOL_SIZE = Gauge("kkb_database_pool_size", "Connections the pool may hold")
 POOL_IN_USE = Gauge("kkb_database_pool_in_use", "Connections in use")
 BUS_CONNECTED = Gauge("kkb_bus_connected", "1 while connected to NATS")
 
-_OF_EVENTS = ("kkb_outbox_", "kkb_event", "kkb_consumer_", "kkb_dead_", "kkb_stream_", "kkb_reconciler_", "kkb_bus_")
+_OF_EVENTS = (
+    "kkb_outbox_",
+    "kkb_event",
+    "kkb_consumer_",
+    "kkb_dead_",
+    "kkb_stream_",
+    "kkb_reconciler_",
+    "kkb_bus_",
+    "kkb_changes_",
+)
 
 
 class _WithoutEvents(Collector):

@@ -35,8 +35,15 @@ class Health:
     noted: Mapping[str, Check] = field(default_factory=dict)
     """What is shown but does not make the process unready (NATS: writes go on, events follow)."""
     draining: bool = False
+    on_drain: Callable[[], None] = lambda: None
+    """Tells those who wait for something that they wait no longer."""
     metrics: Collector = REGISTRY
     """What /metrics shows."""
+
+    def drain(self) -> None:
+        """The process ends: not ready any more, and nobody waits."""
+        self.draining = True
+        self.on_drain()
 
     async def is_ready(self) -> bool:
         """Whether requests can be answered."""

@@ -47,7 +47,7 @@ def _part(value: Any, kind: type) -> Any:
     return value if read is None else read(str(value))
 
 
-def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
+def decode_cursor(cursor: str | None, *kinds: type, pointer: str = "query:cursor") -> tuple[Any, ...] | None:
     """The sort key a cursor stands for, its parts as `kinds` say (str, int, date, datetime, UUID); None at the beginning.
 
     Raises:
@@ -59,7 +59,7 @@ def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
         parts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         return tuple(_part(value, kind) for value, kind in zip(parts, kinds, strict=True))
     except (ValueError, TypeError) as error:
-        raise problems.Invalid(errors=[{"pointer": "query:cursor", "detail": "not a cursor of this list"}]) from error
+        raise problems.Invalid(errors=[{"pointer": pointer, "detail": "not a cursor of this list"}]) from error
 
 
 def page_of(items: list[T], limit: int, *key: Any) -> tuple[list[T], str | None]:

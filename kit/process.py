@@ -15,8 +15,13 @@ import uvicorn
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import ASGIApp
 
-from kit import API, failpoints, identity, logs, metrics, problems
+from kit import API, changes, failpoints, identity, logs, metrics, problems
 from kit.bus import Bus
+from kit.changes.routes import changes_router
+from kit.changes.types import types_of
+from kit.changes.watch import Watch
+from kit.checksums.routes import checksums_router
+from kit.checksums.things import Thing
 from kit.database import Database
 from kit.dead_letters.routes import ABOUT, TAG, dead_letters_router
 from kit.dead_letters.watch import OpenDeadLetters
@@ -48,6 +53,8 @@ class Service:
     routers: Sequence[APIRouter]
     subscriptions: Sequence[Subscription] = ()
     workers: Sequence[Worker] = field(default=())
+    checksums: Sequence[Thing] = ()
+    """What it holds of what events tell of, for comparing it with others."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """What each group of operations is about, in Indonesian, in the order people meet them in the documentation."""
 
@@ -61,6 +68,7 @@ def application(service: Service, settings: ServiceSettings) -> FastAPI:
     app.state.bus = Bus(settings.nats_url, f"kkb-{service.name}")
     dsn = str(settings.database_url).replace("+asyncpg", "", 1)
     app.state.relay = Relay(dsn, app.state.bus, f"KKB_{service.name.upper()}")
+    app.state.changes = Watch(dsn, settings.changes_waiters)
     retries = Retries.of(settings)
     app.state.open_dead_letters = OpenDeadLetters(app.state.database, (what.durable for what in service.subscriptions))
     app.state.consumers = [
@@ -74,7 +82,8 @@ def application(service: Service, settings: ServiceSettings) -> FastAPI:
 
 def contract_application(service: Service, lifespan: Any = None) -> FastAPI:
     """The service's routes alone: enough to write its OpenAPI contract, no database or key needed."""
-    tags = {**service.tags, **({TAG: ABOUT} if service.subscriptions else {})}
+    tags = {**service.tags, **({changes.TAG: changes.ABOUT} if types_of(service.name) else {})}
+    tags |= {TAG: ABOUT} if service.subscriptions else {}
     app = FastAPI(
         title=service.title,
         description=service.description,
@@ -93,6 +102,10 @@ def contract_application(service: Service, lifespan: Any = None) -> FastAPI:
         app.include_router(router, prefix=API)
     if service.subscriptions:
         app.include_router(dead_letters_router(service.name), prefix=API)
+    if types_of(service.name):
+        app.include_router(changes_router(service.name), prefix=API)
+    if service.checksums:
+        app.include_router(checksums_router(service.name, service.checksums), prefix=API)
     return app
 
 
@@ -104,13 +117,19 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     consumers: Sequence[Consumer] = app.state.consumers
     consuming = [asyncio.create_task(consumer.run()) for consumer in consumers]
     connected = asyncio.create_task(bus.run())
-    jobs = [app.state.relay.run(), app.state.open_dead_letters.run(), *(worker(app) for worker in service.workers)]
+    jobs = [
+        app.state.relay.run(),
+        app.state.changes.run(),
+        app.state.open_dead_letters.run(),
+        *(worker(app) for worker in service.workers),
+    ]
     others = [asyncio.create_task(job) for job in jobs]
     app.state.tasks = [connected, *others, *consuming]
     try:
         yield
     finally:
         app.state.ending = True
+        app.state.changes.end()
         for consumer in consumers:
             consumer.end()
         if consuming:
@@ -165,7 +184,7 @@ async def serve(
     serving = [asyncio.create_task(api.serve()), asyncio.create_task(ops.serve())]
     waiting = asyncio.create_task(told.wait())
     await asyncio.wait([*serving, waiting], return_when=asyncio.FIRST_COMPLETED)
-    health.draining = True
+    health.drain()
     waiting.cancel()
     api.should_exit = True
     await serving[0]

@@ -35,6 +35,9 @@ class ServiceSettings(ProcessSettings):
     event_attempts: int = Field(
         8, ge=1, description="Deliveries of an event that cannot be handled before it is put aside"
     )
+    changes_waiters: int = Field(
+        100, ge=0, description="Most clients that wait for an event of the change feed at once"
+    )
     event_retry_seconds: float = Field(1.0, gt=0, description="Wait before the second delivery; doubles with each")
     event_ack_seconds: float = Field(
         30.0, gt=0, description="After how long what a killed process had in hand is delivered to another"

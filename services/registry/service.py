@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kit.process import Service
 from services.registry.aliases.routes import router as aliases
+from services.registry.checksums import CHECKSUMS
 from services.registry.findings.routes import router as findings
 from services.registry.imports.routes import router as imports
 from services.registry.imports.worker import run_imports
@@ -17,6 +18,7 @@ SERVICE = Service(
     description="Regions, Kampung KB, their dated reports, imports, and what does not add up.",
     routers=(regions, villages, reports, findings, imports, aliases),
     workers=(run_imports,),
+    checksums=CHECKSUMS,
     tags={
         "villages": "Kampung KB: satu yang aktif di setiap desa/kelurahan",
         "reports": "Laporan bulanan: profil, kependudukan, program Bangga Kencana; yang kosong berarti belum dilaporkan",

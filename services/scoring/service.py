@@ -6,6 +6,7 @@ from kit.inbox import Subscription
 from kit.process import Service
 from services.scoring.assessments.actions import keep_up_to_date
 from services.scoring.assessments.routes import router as assessments
+from services.scoring.checksums import CHECKSUMS
 from services.scoring.class_counts.routes import router as class_counts
 from services.scoring.facts.actions import take_registry_events
 from services.scoring.interventions.actions import take_intervention_events
@@ -21,6 +22,7 @@ SERVICE = Service(
         Subscription("scoring-interventions", "KKB_INTERVENTIONS", "kkb.interventions.>", take_intervention_events),
     ),
     workers=(keep_up_to_date,),
+    checksums=CHECKSUMS,
     tags={
         "assessments": "Kelas Kampung KB dan alasannya, sampai angka terakhir; jumlah per wilayah",
         "rulesets": "Aturan klasifikasi sebagai data; menilai contoh tanpa menyimpannya",

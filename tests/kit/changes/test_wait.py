@@ -1,0 +1,192 @@
+"""Waiting for an event that is not there yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import REGISTRY
+
+from kit.health import health_of
+from kit.ids import uuid7
+from kit.observe import Observed
+from kit.outbox import wire
+from tests.callers import caller
+from tests.conftest import app_of, eventually
+from tests.gateway.conftest import listening
+from tests.kit.changes.conftest import Feed, StartFeed, changed, event, ids
+
+LONG = 25
+"""The longest wait: a test that depends on its end would be seen to hang."""
+
+
+def waiters() -> float:
+    value = REGISTRY.get_sample_value("kkb_changes_waiters")
+    assert value is not None
+    return value
+
+
+async def until_waiting(number: int) -> None:
+    async def there() -> bool:
+        return waiters() == number
+
+    await eventually(there)
+
+
+Waiting = Callable[..., Awaitable["asyncio.Task[dict[str, Any]]"]]
+
+
+@pytest.fixture
+async def waiting(feed: Feed) -> AsyncIterator[Waiting]:
+    """Requests that wait; given once they do."""
+    tasks: list[asyncio.Task[dict[str, Any]]] = []
+
+    async def start(**query: Any) -> asyncio.Task[dict[str, Any]]:
+        before = waiters()
+        tasks.append(asyncio.create_task(feed.page(wait=LONG, **query)))
+        await until_waiting(int(before) + 1)
+        return tasks[-1]
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await until_waiting(0)
+
+
+async def test_what_is_there_is_answered_at_once_without_waiting(feed: Feed) -> None:
+    since = await feed.head()
+    one = event()
+    await feed.commit(one)
+    await feed.head()
+    assert ids(await feed.page(since=since, wait=LONG))[0] == str(one.id)
+    assert waiters() == 0
+
+
+async def test_the_answer_comes_with_the_event(feed: Feed, waiting: Waiting) -> None:
+    since = await feed.head()
+    first, second = await waiting(since=since), await waiting(since=since)
+    one = event()
+    await feed.commit(one)
+    async with asyncio.timeout(LONG / 2):
+        assert ids(await first) == ids(await second) == [str(one.id)]
+
+
+async def test_only_what_is_wanted_ends_the_wait(feed: Feed, waiting: Waiting) -> None:
+    since = await feed.head()
+    here = await waiting(since=since, region="91.02")
+    kind = await waiting(since=since, type="village-changed")
+    await feed.commit(event(), event(at="91.03.01.2001"))
+    since = await feed.head()
+    assert not here.done()
+    assert not kind.done()
+    inside, change = event(at="91.02.01.2001"), changed(uuid7(), 2)
+    await feed.commit(inside, change)
+    async with asyncio.timeout(LONG / 2):
+        assert ids(await here) == [str(inside.id)]
+        assert ids(await kind) == [str(change.id)]
+
+
+async def test_without_an_event_the_answer_is_empty_and_says_where_to_go_on(feed: Feed) -> None:
+    since = await feed.head()
+    assert await feed.page(since=since, wait=0.1) == {"items": [], "next_since": since, "more": False}
+
+
+async def test_a_lost_notification_only_delays(feed: Feed, waiting: Waiting) -> None:
+    since = await feed.head()
+    task = await waiting(since=since)
+    one = event()
+    await feed.run(
+        "WITH head AS (UPDATE publication SET position = position + 1 RETURNING position) "
+        "INSERT INTO outbox (event_id, type, region_code, entity, body, position) "
+        "SELECT :id, :type, :region, :entity, :body, position FROM head",
+        id=one.id,
+        type=one.type,
+        region=one.subject,
+        entity=one.entity,
+        body=wire(one),
+    )
+    async with asyncio.timeout(LONG / 2):
+        assert ids(await task) == [str(one.id)]
+
+
+async def test_a_lost_connection_is_made_again(feed: Feed, waiting: Waiting) -> None:
+    since = await feed.head()
+    task = await waiting(since=since)
+    ended = await feed.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND query LIKE 'SELECT position, region_code, type FROM outbox%'"
+    )
+    assert len(ended.all()) == 1
+    one = event()
+    await feed.commit(one)
+    async with asyncio.timeout(LONG / 2):
+        assert ids(await task) == [str(one.id)]
+
+
+async def test_no_database_connection_is_held(feed: Feed, waiting: Waiting) -> None:
+    since = await feed.head()
+    for _ in range(15):
+        await waiting(since=since)
+    pool: Any = feed.database.engine.pool
+    assert pool.size() < 15
+    assert pool.checkedout() == 0
+
+
+async def test_more_than_may_wait_are_told_to_come_again(feed: Feed, waiting: Waiting) -> None:
+    since = await feed.head()
+    seats, feed.watch._seats = feed.watch._seats, 1
+    try:
+        await waiting(since=since)
+        answer = await feed.get(since=since, wait=LONG)
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:kampungkb:problem:unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        assert (await feed.get(since=since)).status_code == 200
+        await feed.commit(event())
+        await feed.head()
+        assert (await feed.get(since=since, wait=LONG)).status_code == 200
+    finally:
+        feed.watch._seats = seats
+
+
+async def test_a_client_that_hangs_up_frees_its_seat(feed: Feed) -> None:
+    since = await feed.head()
+    async with listening(Observed(app_of(feed.client))) as port:
+        url = f"http://127.0.0.1:{port}/api/v1/changes/registry"
+        query, headers = {"since": since, "wait": LONG}, caller("reader")
+        async with httpx.AsyncClient() as client:
+            asking = asyncio.create_task(client.get(url, params=query, headers=headers))
+            await until_waiting(1)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        async with asyncio.timeout(LONG / 2):
+            await until_waiting(0)
+
+
+async def test_events_answered_are_counted(feed: Feed) -> None:
+    def counted() -> float:
+        return REGISTRY.get_sample_value("kkb_changes_items_total", {"service": "registry"}) or 0
+
+    since = await feed.head()
+    await feed.commit(event(), event(), event())
+    await feed.head()
+    before = counted()
+    await feed.page(since=since, limit=2)
+    assert counted() == before + 2
+
+
+async def test_a_process_that_drains_lets_everybody_go_at_once(start_feed: StartFeed) -> None:
+    async with start_feed() as feed:
+        since = await feed.head()
+        tasks = [asyncio.create_task(feed.page(since=since, wait=LONG)) for _ in range(3)]
+        await until_waiting(3)
+        health = health_of(app_of(feed.client))
+        health.drain()
+        assert health.draining
+        async with asyncio.timeout(LONG / 2):
+            for task in tasks:
+                assert await task == {"items": [], "next_since": since, "more": False}
+            assert (await feed.page(since=since, wait=LONG))["items"] == []
