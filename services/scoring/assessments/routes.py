@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 
 from kit import clock
 from kit.access import Caller, Scope, requires
-from kit.database import Session
+from kit.database import Session, read_one_moment
 from kit.paging import Page, page_of
 from kit.problems import RegionForbidden, VillageUnknown, problems
 from services.scoring.assessments import presenting, store
@@ -37,6 +37,7 @@ async def list_assessments(
 @router.get("/{village}", responses=problems(VillageUnknown))
 async def get_assessment(village: VillageRef, reader: AssessmentReader, session: Session) -> AssessmentDetail:
     """One village's class and why: every score with its inputs, their reports, and what was not reported."""
+    await read_one_moment(session)
     assessed = await store.find(session, reader, village)
     (inputs,) = await inputs_of(session, [assessed.village])
     return presenting.detail(assessed, inputs, engine_in_force(), clock.today())

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from contracts.facts import ReportKind
 from kit import clock
 from kit.ids import uuid7
 from services.scoring.assessments.rules import age_in_months, percent
+from services.scoring.facts.actions import take_registry_events
 from services.scoring.rulesets.library import engine_in_force
 from tests.callers import STRANGER, caller
+from tests.conftest import app_of, eventually
 from tests.scoring.rulesets.made_villages import profile
 from tests.scoring.rulesets.made_villages import village as made_facts
 from tests.scoring.told import (
@@ -267,6 +271,24 @@ async def test_a_report_changes_the_class(scoring: httpx.AsyncClient) -> None:
     back = made_facts()["profile"]
     await take(scoring, report_event(code, number, ReportKind.PROFILE, back, revision=3))
     assert (await assessment(scoring, number))["class"] == "berkelanjutan"
+
+
+async def test_an_answer_is_of_one_moment(scoring: httpx.AsyncClient) -> None:
+    """The facts change between the reading of the class and the reading of what it rests on."""
+    code, number = await known_village(scoring)
+    before = await assessment(scoring, number)
+    weak = profile(funds=0, groups=0, data=0, mechanisms=0)
+    event = report_event(code, number, ReportKind.PROFILE, weak, revision=2)
+    held = sa.text("LOCK TABLE reported_facts IN ACCESS EXCLUSIVE MODE")
+    waits = sa.text("SELECT count(*) FROM pg_locks WHERE relation = 'reported_facts'::regclass AND NOT granted")
+    async with app_of(scoring).state.database.transaction() as session:
+        await session.execute(held)
+        reading = asyncio.create_task(assessment(scoring, number))
+        await eventually(lambda: session.scalar(waits))
+        await take_registry_events(session, [event])
+    after = await assessment(scoring, number)
+    assert (after["class"], after["version"]) == ("dasar", before["version"] + 1)
+    assert await reading == before
 
 
 async def test_a_whole_batch_in_one_go(scoring: httpx.AsyncClient) -> None:
