@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 from random import Random
 from typing import Any, Literal
 
@@ -86,18 +85,15 @@ class Plan:
         )
 
 
-def plans(seed: str, lane: Lane, replicas: int, *, kinds: tuple[str, ...] | None = None) -> Iterator[Plan]:
-    """The endless list of a lane's faults; the n-th depends on the seed, the lane and n alone.
-
-    `kinds` keeps to some of them.
-    """
+def plans(seed: str, lane: Lane, replicas: int) -> Iterator[Plan]:
+    """The endless list of a lane's faults; the n-th depends on the seed, the lane and n alone."""
     stream = Random(f"{seed}/nemesis/{lane}")
-    weights = {kind: weight for kind, weight in _KINDS[lane].items() if kinds is None or kind in kinds}
     while True:
-        yield _plan(Random(stream.getrandbits(64)), lane, weights, replicas)
+        yield _plan(Random(stream.getrandbits(64)), lane, replicas)
 
 
-def _plan(random: Random, lane: Lane, weights: dict[str, int], replicas: int) -> Plan:
+def _plan(random: Random, lane: Lane, replicas: int) -> Plan:
+    weights = _KINDS[lane]
     kind = random.choices(tuple(weights), tuple(weights.values()))[0]
     service = random.choice(SERVICES)
     return Plan(
@@ -115,20 +111,21 @@ def _plan(random: Random, lane: Lane, weights: dict[str, int], replicas: int) ->
 
 
 class Nemesis:
-    """Breaks a platform according to a seed until told to end; leaves it whole."""
+    """Breaks a platform as planned until told to end; leaves it whole."""
 
-    def __init__(self, platform: Platform, history: History, replicas: int) -> None:
+    def __init__(self, platform: Platform, history: History, lanes: Mapping[Lane, Iterator[Plan]]) -> None:
         self._platform = platform
         self._history = history
-        self._replicas = replicas
-        self._done: dict[Lane, int] = {"processes": 0, "surroundings": 0}
+        self._lanes = lanes
+        self._next: dict[Lane, Plan] = {}
 
-    async def run(self, seed: str, lane: Lane, ending: asyncio.Event, kinds: tuple[str, ...] | None = None) -> None:
-        """One lane; a fault in hand is mended before it ends."""
-        for plan in islice(plans(seed, lane, self._replicas, kinds=kinds), self._done[lane], None):
+    async def run(self, lane: Lane, ending: asyncio.Event) -> None:
+        """One lane; a fault in hand is mended before it ends, one that did not come yet comes in the next round."""
+        while True:
+            plan = self._next.pop(lane, None) or next(self._lanes[lane])
             if await _ended(ending, plan.wait):
+                self._next[lane] = plan
                 return
-            self._done[lane] += 1
             await self.do(plan, ending)
 
     async def do(self, plan: Plan, ending: asyncio.Event) -> None:

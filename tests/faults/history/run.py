@@ -14,16 +14,18 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import httpx
 
 from tests.faults.history.checker import Violation, check
 from tests.faults.history.clients import Board, Client
 from tests.faults.history.evidence import Evidence, gather
-from tests.faults.history.nemesis import Lane, Nemesis, heal
+from tests.faults.history.nemesis import Lane, Nemesis, Plan, heal, plans
 from tests.faults.history.quiet import wait_until_quiet
 from tests.faults.history.record import History
 from tests.faults.platform import SERVICES, Platform, platform
@@ -89,29 +91,36 @@ class Outcome:
 class Run:
     """A platform under load and faults, in rounds: each ends whole, quiet and checked."""
 
-    def __init__(self, running: Platform, seed: str, folder: Path, replicas: int = REPLICAS, clients: int = CLIENTS):
+    def __init__(
+        self,
+        running: Platform,
+        seed: str,
+        folder: Path,
+        lanes: Mapping[Lane, Iterator[Plan]],
+        clients: int = CLIENTS,
+    ) -> None:
         self.platform = running
         self.seed = seed
         self.folder = folder
         self.history = History(seed, folder / "history.jsonl")
-        self.nemesis = Nemesis(running, self.history, replicas)
+        self.lanes = lanes
+        self.nemesis = Nemesis(running, self.history, lanes)
         self.http = httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=4 * clients))
         board = Board()
         urls = {service: [process.url for process in running.of(service)] for service in SERVICES}
         self.clients = [Client(n, self.history, board, urls, self.http) for n in range(1, clients + 1)]
         self.seconds = 0.0
 
-    async def round(
-        self, seconds: float, lanes: Sequence[Lane] = LANES, kinds: tuple[str, ...] | None = None
-    ) -> Outcome:
+    async def round(self, seconds: float, *, faults: bool = True) -> Outcome:
         """Load and faults for so long; then everything is healed, quiet and compared."""
         ending, breaking = asyncio.Event(), asyncio.Event()
         asking = [asyncio.create_task(client.run(self.seed, ending)) for client in self.clients]
-        faults = [asyncio.create_task(self.nemesis.run(self.seed, lane, breaking, kinds)) for lane in lanes]
+        lanes = self.lanes if faults else {}
+        breaks = [asyncio.create_task(self.nemesis.run(lane, breaking)) for lane in lanes]
         began = time.monotonic()
-        await asyncio.wait([*asking, *faults], timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+        await asyncio.wait([*asking, *breaks], timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
         breaking.set()
-        await asyncio.gather(*faults)
+        await asyncio.gather(*breaks)
         await asyncio.to_thread(heal, self.platform)
         ending.set()
         await asyncio.gather(*asking)
@@ -129,8 +138,12 @@ class Run:
         (self.folder / "report.txt").write_text(outcome.report() + "\n")
         return outcome
 
-    async def close(self) -> None:
-        """End what was opened."""
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self.http.aclose()
         self.history.close()
 
@@ -143,15 +156,12 @@ def make_durable(running: Platform) -> None:
 
 async def run(running: Platform, seed: str, seconds: float, folder: Path, replicas: int = REPLICAS) -> Outcome:
     """Rounds until the time is over or something is wrong."""
-    one = Run(running, seed, folder, replicas)
-    try:
+    async with Run(running, seed, folder, {lane: plans(seed, lane, replicas) for lane in LANES}) as one:
         while True:
             outcome = await one.round(min(ROUND_SECONDS, seconds - one.seconds))
             if outcome.violations or one.seconds + 5 > seconds:
                 return outcome
             print(f"{one.seconds:.0f} s, {len(one.history.operations)} operations: all adds up", flush=True)
-    finally:
-        await one.close()
 
 
 def main() -> int:
