@@ -9,6 +9,27 @@ from pydantic.json_schema import models_json_schema
 from contracts.events import EVENTS, Event
 
 _REF = "#/components/schemas/{model}"
+_ENVELOPE = ["specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"]
+_HEADERS = {
+    "type": "object",
+    "title": "MessageHeaders",
+    "description": "NATS headers of every message",
+    "required": ["Nats-Msg-Id", "Content-Type", "Kkb-Position"],
+    "properties": {
+        "Nats-Msg-Id": {
+            "type": "string",
+            "format": "uuid",
+            "description": "The event's id: the stream drops a copy that follows within its window of two minutes",
+        },
+        "Content-Type": {"type": "string", "const": "application/cloudevents+json; charset=utf-8"},
+        "Kkb-Position": {
+            "type": "string",
+            "pattern": "^[0-9a-f-]{36}:[0-9]+$",
+            "description": "Feed and position of the event in its owner's order of commits, as its change feed counts: "
+            "within one feed, what is committed later has the larger position",
+        },
+    },
+}
 
 
 def _name(event: type[Event]) -> str:
@@ -28,7 +49,6 @@ def _channel(event: type[Event]) -> dict[str, Any]:
         "parameters": {
             "region": {"description": "Code of the desa, its parts as tokens: 33.26.01.2001; subscribe with 33.26.>"}
         },
-        "bindings": {"nats": {"bindingVersion": "0.1.0"}},
         "x-jetstream-stream": event.stream,
     }
 
@@ -39,20 +59,33 @@ def _message(event: type[Event]) -> dict[str, Any]:
         "title": _name(event),
         "summary": event.__doc__,
         "contentType": "application/cloudevents+json",
+        "headers": {"$ref": "#/components/schemas/MessageHeaders"},
         "payload": {"$ref": f"#/components/schemas/{_name(event)}"},
     }
 
 
+def _schemas() -> dict[str, Any]:
+    """The events' schemas as their readers should hold them: the envelope complete, additional fields ignored."""
+    _, made = models_json_schema([(event, "serialization") for event in EVENTS], ref_template=_REF)
+    schemas: dict[str, Any] = {"MessageHeaders": _HEADERS}
+    for name, schema in made["$defs"].items():
+        schemas[name] = {key: value for key, value in schema.items() if key != "additionalProperties"}
+    for event in EVENTS:
+        schemas[_name(event)]["required"] = _ENVELOPE
+    return dict(sorted(schemas.items()))
+
+
 def asyncapi() -> dict[str, Any]:
     """The whole document."""
-    _, schemas = models_json_schema([(event, "serialization") for event in EVENTS], ref_template=_REF)
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "Kampung KB platform: events",
             "version": "1.0.0",
             "description": "Facts in the past tense, CloudEvents 1.0 in JSON, on NATS JetStream. At least once: "
-            "drop an event whose id you have seen; per village, ignore a version older than the one you have.",
+            "drop an event whose id you have seen; per village, ignore a version older than the one you have. "
+            "Within a version fields are only added, and optional: ignore those you do not know. What would break a "
+            "reader is a new version, in the event's type and in its subject.",
         },
         "defaultContentType": "application/cloudevents+json",
         "channels": {_name(event): _channel(event) for event in EVENTS},
@@ -66,6 +99,6 @@ def asyncapi() -> dict[str, Any]:
         },
         "components": {
             "messages": {_name(event): _message(event) for event in EVENTS},
-            "schemas": dict(sorted(schemas["$defs"].items())),
+            "schemas": _schemas(),
         },
     }
