@@ -8,7 +8,9 @@ from itertools import pairwise
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from kit.dead_letters import watch
 from kit.ids import uuid7
+from tests.callers import caller
 from tests.conftest import app_of
 from tests.kit.dead_letters.conftest import CONSUMER, StartHouse, is_gauge, poison, told
 
@@ -82,3 +84,22 @@ async def test_it_survives_a_restart(start_house: StartHouse) -> None:
     async with start_house() as house:
         await is_gauge("kkb_dead_letters_open", 1)
         await house.empty()
+
+
+async def test_its_own_doing_is_counted_without_waiting_for_the_next_look(
+    start_house: StartHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_LOOK_EVERY_SECONDS", 3_600.0)
+    async with start_house() as house:
+        await house.empty()
+        await is_gauge("kkb_dead_letters_open", 0)
+        for path, body in (("requeue", None), ("discard", {"reason": "a test"})):
+            event = told(uuid7())
+            house.names.troubles[event.id] = poison
+            await house.publish(event)
+            letter = await house.letter_of(event)
+            await is_gauge("kkb_dead_letters_open", 1)
+            house.names.troubles.clear()
+            answer = await house.client.post(f"/{letter.id}/{path}", json=body, headers=caller("operator"))
+            assert answer.status_code == 200, answer.text
+            await is_gauge("kkb_dead_letters_open", 0)
