@@ -23,12 +23,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.events import Event, UndecodableEvent, decode
-from kit import failpoints, metrics
+from kit import failpoints, metrics, projection_lock
 from kit.bus import Bus
 from kit.database import Database
 from kit.dead_letters.store import Letter, bury
 from kit.problems import is_database_away
 from kit.settings import ServiceSettings
+from kit.stream import written_at
 from kit.tasks import stop
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,10 @@ class _Delivery:
     def attempt(self) -> int:
         return int(self.message.metadata.num_delivered)
 
+    @property
+    def written(self) -> datetime:
+        return written_at(self.message) or self.event.time
+
 
 async def apply_once(
     session: AsyncSession, subscription: Subscription, events: Sequence[Event]
@@ -103,6 +108,7 @@ async def apply_once(
     Answers the ids of those that were new to this consumer, and how many of these were stale. Whoever else is
     handling one of them just now is waited for.
     """
+    await projection_lock.take_shared(session)
     parameters = {"consumer": subscription.durable, "ids": [event.id for event in events]}
     fresh: set[object] = set((await session.execute(_REMEMBER, parameters)).scalars())
     new = {event.id: event for event in events if event.id in fresh}
@@ -309,7 +315,7 @@ class Consumer:
         age = metrics.EVENT_AGE.labels(self._what.durable)
         for delivery in deliveries:
             if delivery.event.id in fresh:
-                age.observe(max(0.0, (now - delivery.event.time).total_seconds()))
+                age.observe(max(0.0, (now - delivery.written).total_seconds()))
         counted = {"ok": len(fresh) - stale, "stale": stale, "duplicate": len(deliveries) - len(fresh)}
         for result, number in counted.items():
             metrics.EVENTS.labels(self._what.durable, result).inc(number)

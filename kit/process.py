@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import ASGIApp
 
-from kit import API, changes, failpoints, identity, logs, metrics, problems
+from kit import API, changes, failpoints, identity, logs, metrics, problems, re_emissions
 from kit.bus import Bus
 from kit.changes.routes import changes_router
 from kit.changes.types import types_of
@@ -30,6 +30,9 @@ from kit.inbox import Consumer, Retries, Subscription
 from kit.observe import Observed
 from kit.ops import Health, ops_app
 from kit.parameters import only_known_parameters
+from kit.re_emissions import ReEmit
+from kit.re_emissions.routes import re_emissions_router
+from kit.re_emissions.worker import run_re_emissions
 from kit.relay import Relay
 from kit.settings import ProcessSettings, ServiceSettings
 from kit.tasks import stop
@@ -55,6 +58,8 @@ class Service:
     workers: Sequence[Worker] = field(default=())
     checksums: Sequence[Thing] = ()
     """What it holds of what events tell of, for comparing it with others."""
+    re_emit: ReEmit | None = None
+    """Tells its present state again, where it owns facts."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """What each group of operations is about, in Indonesian, in the order people meet them in the documentation."""
 
@@ -84,6 +89,7 @@ def contract_application(service: Service, lifespan: Any = None) -> FastAPI:
     """The service's routes alone: enough to write its OpenAPI contract, no database or key needed."""
     tags = {**service.tags, **({changes.TAG: changes.ABOUT} if types_of(service.name) else {})}
     tags |= {TAG: ABOUT} if service.subscriptions else {}
+    tags |= {re_emissions.TAG: re_emissions.ABOUT} if service.re_emit else {}
     app = FastAPI(
         title=service.title,
         description=service.description,
@@ -106,6 +112,8 @@ def contract_application(service: Service, lifespan: Any = None) -> FastAPI:
         app.include_router(changes_router(service.name), prefix=API)
     if service.checksums:
         app.include_router(checksums_router(service.name, service.checksums), prefix=API)
+    if service.re_emit:
+        app.include_router(re_emissions_router(service.name), prefix=API)
     return app
 
 
@@ -121,6 +129,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.relay.run(),
         app.state.changes.run(),
         app.state.open_dead_letters.run(),
+        *([run_re_emissions(app)] if service.re_emit else []),
         *(worker(app) for worker in service.workers),
     ]
     others = [asyncio.create_task(job) for job in jobs]

@@ -86,8 +86,40 @@ _RESOLUTION = (
     "CREATE UNIQUE INDEX uq_dead_letters_open ON dead_letters (consumer, digest) WHERE outcome IS NULL",
 )
 
+_RE_EMISSIONS = """
+    CREATE TABLE re_emissions (
+        id uuid NOT NULL CONSTRAINT pk_re_emissions PRIMARY KEY,
+        region_code text COLLATE "C",
+        reason text NOT NULL,
+        requested_by text NOT NULL,
+        requested_at timestamptz NOT NULL,
+        state text NOT NULL,
+        started_at timestamptz,
+        written_at timestamptz,
+        finished_at timestamptz,
+        place text,
+        events bigint NOT NULL DEFAULT 0,
+        first_event uuid,
+        last_event uuid,
+        feed_id uuid,
+        first_position bigint,
+        last_position bigint,
+        attempts integer NOT NULL DEFAULT 0,
+        failure text,
+        CONSTRAINT ck_re_emissions_state CHECK (state IN ('queued', 'running', 'done', 'failed')),
+        CONSTRAINT ck_re_emissions_finished_at CHECK ((finished_at IS NULL) = (state IN ('queued', 'running'))),
+        CONSTRAINT ck_re_emissions_failure CHECK ((failure IS NULL) = (state <> 'failed')),
+        CONSTRAINT ck_re_emissions_positions CHECK (first_position <= last_position)
+    )
+"""
+
 
 def positions_and_resolutions() -> None:
     """Events get a position in the order of their commits; dead letters can be resolved."""
     for statement in (*_POSITIONS, *_RESOLUTION):
         op.execute(statement)
+
+
+def re_emissions() -> None:
+    """A service that owns facts can tell its present state again."""
+    op.execute(_RE_EMISSIONS)

@@ -2,6 +2,9 @@
 
 import services.interventions.interventions.tables
 import services.interventions.villages.tables  # noqa: F401 - importing declares them
+from kit.re_emissions.tables import declare_re_emissions
 from services.interventions.orm import METADATA
+
+declare_re_emissions(METADATA)
 
 __all__ = ["METADATA"]

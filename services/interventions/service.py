@@ -7,6 +7,7 @@ from services.interventions.actors.routes import router as actors
 from services.interventions.catalogue.routes import router as catalogue
 from services.interventions.checksums import CHECKSUMS
 from services.interventions.interventions.routes import router as interventions
+from services.interventions.re_emission import re_emit
 from services.interventions.villages.actions import SUBSCRIPTIONS
 
 SERVICE = Service(
@@ -16,6 +17,7 @@ SERVICE = Service(
     routers=(actors, catalogue, interventions),
     subscriptions=SUBSCRIPTIONS,
     checksums=CHECKSUMS,
+    re_emit=re_emit,
     tags={
         "interventions": "Intervensi: apa yang dilakukan di Kampung KB, kapan, dan oleh siapa",
         "actors": "Daftar pelaksana (OPD dan mitra pentahelix)",

@@ -8,6 +8,7 @@ from services.registry.checksums import CHECKSUMS
 from services.registry.findings.routes import router as findings
 from services.registry.imports.routes import router as imports
 from services.registry.imports.worker import run_imports
+from services.registry.re_emission import re_emit
 from services.registry.regions.routes import router as regions
 from services.registry.reports.routes import router as reports
 from services.registry.villages.routes import router as villages
@@ -19,6 +20,7 @@ SERVICE = Service(
     routers=(regions, villages, reports, findings, imports, aliases),
     workers=(run_imports,),
     checksums=CHECKSUMS,
+    re_emit=re_emit,
     tags={
         "villages": "Kampung KB: satu yang aktif di setiap desa/kelurahan",
         "reports": "Laporan bulanan: profil, kependudukan, program Bangga Kencana; yang kosong berarti belum dilaporkan",

@@ -161,7 +161,12 @@ async def _keep(
         )
     )
     await session.flush()
-    event = _EVENTS[change].model_validate(
+    await publish(session, [event_of(intervention, village, change)])
+
+
+def event_of(intervention: Intervention, village: Village, change: Change) -> Event:
+    """The event that tells of an intervention's state after a change."""
+    return _EVENTS[change].model_validate(
         {
             "id": uuid7(),
             "source": SOURCE,
@@ -170,7 +175,6 @@ async def _keep(
             "data": _state(intervention, village),
         }
     )
-    await publish(session, [event])
 
 
 def _said(intervention: Intervention) -> dict[str, Any]:

@@ -26,11 +26,12 @@ from services.registry.villages import store as villages
 from services.registry.villages.actions import SOURCE
 from services.registry.villages.tables import Village
 
-_EVENTS: dict[ReportKind, type[Event]] = {
+EVENTS: dict[ReportKind, type[Event]] = {
     ReportKind.PROFILE: ProfileReported,
     ReportKind.POPULATION: PopulationReported,
     ReportKind.FAMILY_PLANNING: FamilyPlanningReported,
 }
+"""The event of each kind of report."""
 
 
 async def report(
@@ -150,7 +151,7 @@ def _events(
             "facts": draft.facts,
         }
         events.append(
-            _EVENTS[draft.kind].model_validate(
+            EVENTS[draft.kind].model_validate(
                 {"id": uuid7(), "source": SOURCE, "subject": village.region_code, "time": now, "data": data}
             )
         )

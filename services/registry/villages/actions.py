@@ -69,7 +69,7 @@ async def _register_chunk(session: AsyncSession, caller: Caller, drafts: Sequenc
     rows = [_new_row(caller, draft) for draft in drafts]
     inserted = await insert_missing(session, "villages", rows)
     registered = [Registered(Village(**row), names[row["region_code"]]) for row in rows if row["id"] in inserted]
-    await publish(session, [VillageRegistered(**_envelope(r.village), data=_state(r)) for r in registered])
+    await publish(session, [VillageRegistered(**_envelope(r.village), data=state_of(r)) for r in registered])
     return registered
 
 
@@ -98,7 +98,7 @@ async def change_village(
     except IntegrityError as error:
         raise problems.Conflict("the desa already has another active Kampung KB") from error
     changed = Registered(village, (await regions.names_of(session, [village.region_code]))[village.region_code])
-    await publish(session, [VillageChanged(**_envelope(village), data=_state(changed))])
+    await publish(session, [VillageChanged(**_envelope(village), data=state_of(changed))])
     return changed
 
 
@@ -142,7 +142,8 @@ def _envelope(village: Village) -> dict[str, Any]:
     return {"id": uuid7(), "source": SOURCE, "subject": village.region_code, "time": clock.now()}
 
 
-def _state(registered: Registered) -> VillageState:
+def state_of(registered: Registered) -> VillageState:
+    """The village as its events carry it."""
     village = registered.village
     return VillageState(
         village=key_of(village),
