@@ -17,7 +17,7 @@ from deploy.embedded.throwaway import ThrowawayServers
 from kit.bus import Bus
 from kit.database import Database
 from kit.ids import uuid7
-from kit.inbox import Consumer, Subscription
+from kit.inbox import Consumer, Retries, Subscription
 from kit.outbox import publish
 from kit.relay import Relay
 from kit.tasks import stop
@@ -36,6 +36,8 @@ class Line:
         self.region = "33.26.01.2001"
         self.handled: list[UUID] = []
         self.fails: dict[UUID, int] = {}
+        self.stale: set[UUID] = set()
+        self.retries = Retries()
 
     def event(self) -> Event:
         return example(VillageRegistered).model_copy(update={"id": uuid7()})
@@ -51,7 +53,7 @@ class Line:
                 raise ValueError("this event is poison")
             await session.execute(sa.text("INSERT INTO effects VALUES (:id)"), {"id": event.id})
         self.handled += [event.id for event in events]
-        return 0
+        return len(self.stale & {event.id for event in events})
 
     async def effects(self) -> list[UUID]:
         async with self.consumer.transaction() as session:
@@ -72,7 +74,7 @@ class Line:
     async def running(self, *, relay: bool = True) -> AsyncIterator[None]:
         bus = Bus(self.servers.nats_url, "tests")
         what = Subscription(self.durable, "KKB_REGISTRY", "kkb.registry.>", self.handle)
-        jobs = [bus.run(), Consumer(what, bus, self.consumer).run()]
+        jobs = [bus.run(), Consumer(what, bus, self.consumer, self.retries).run()]
         if relay:
             jobs.append(Relay(self.producer_url.replace("+asyncpg", ""), bus, "KKB_REGISTRY").run())
         tasks = [asyncio.create_task(job) for job in jobs]
