@@ -26,6 +26,7 @@ class Refused(Failure):
     def __init__(self, status: int, problem: dict[str, Any], request_id: str | None) -> None:
         self.status = status
         self.slug = str(problem.get("type", "")).rpartition(":")[2]
+        self.detail = str(problem.get("detail") or problem.get("title") or "")
         super().__init__("\n".join(_lines(status, self.slug, problem, request_id)))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import import_siga, imports, keys
+from cli import dead_letters, import_siga, imports, keys
 from cli.access import DEFAULT_URL, Access
 from cli.classes import show_classes
 from cli.explain import explain_village
@@ -63,6 +63,7 @@ app.command("villages")(list_villages)
 app.command("findings")(list_findings)
 app.add_typer(imports.app, name="imports")
 app.add_typer(keys.app, name="keys")
+app.add_typer(dead_letters.app, name="dead-letters")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,10 @@ PROBLEMS = {
     "import-unknown": "Impor tidak ditemukan",
     "key-unknown": "Kunci tidak ditemukan",
     "ruleset-unknown": "Aturan penilaian tidak ditemukan",
+    "dead-letter-unknown": "Peristiwa tersisih tidak ditemukan, atau di luar wilayah Anda",
     "conflict": "Bertentangan dengan yang sudah tercatat",
+    "already-resolved": "Peristiwa tersisih ini sudah diselesaikan",
+    "still-failing": "Peristiwa ini masih gagal diolah",
     "stale": "Data sudah berubah sejak Anda membacanya",
     "too-large": "Kiriman terlalu besar",
     "invalid": "Permintaan tidak sesuai ketentuan",
@@ -50,6 +53,14 @@ HOW_SETTLED = {
     "name": "nama sama",
     "abbreviation": "singkatan dipanjangkan",
     "kode": "KODE pada tabel lain",
+}
+
+OUTCOMES = {"open": "belum diselesaikan", "handled": "diolah ulang", "discarded": "dibuang"}
+
+EFFECTS = {
+    "applied": "diolah, berpengaruh sekarang",
+    "stale": "diolah, tidak mengubah apa pun karena sudah ada yang lebih baru",
+    "duplicate": "sudah pernah berpengaruh, tidak diolah dua kali",
 }
 
 STATUSES = {

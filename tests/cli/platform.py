@@ -33,10 +33,11 @@ SERVICES = (REGISTRY, INTERVENTIONS, SCORING)
 
 @dataclass(frozen=True)
 class Platform:
-    """Where it answers, and the administrator's key."""
+    """Where it answers, the administrator's key, and its NATS."""
 
     url: str
     key_file: Path
+    nats_url: str
 
     @property
     def key(self) -> str:
@@ -79,7 +80,7 @@ async def _start(stack: AsyncExitStack, servers: ThrowawayServers, nats_url: str
         return gateway.own.state.bootstrap.missing is None
 
     await eventually(has_key)
-    return Platform(f"http://127.0.0.1:{port}", key_file)
+    return Platform(f"http://127.0.0.1:{port}", key_file, nats_url)
 
 
 async def _serve(stack: AsyncExitStack, service: Service, settings: ServiceSettings) -> str:
