@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any, Literal
 
 from tests.faults.history import model
 from tests.faults.history.evidence import CONSUMERS, Evidence, Row
+from tests.faults.history.follow import PART
 from tests.faults.history.model import Change, Entity, World, canonical, moment
 from tests.faults.history.reads import check_reads
 from tests.faults.history.record import History, Operation
@@ -37,7 +38,8 @@ Check = Literal[
 that happened more than once. altered: there, but not as it was asked or answered. overwritten: a change that did not
 know what it replaced. gap: versions or positions that are missing or repeated. event: state and events disagree.
 stream, inbox: an event was not delivered, or not taken, or came from nowhere. projection: another service knows it
-otherwise than its owner. class: not what the rules say. read: an answer that was nonsense when it was given. answer:
+otherwise than its owner. class: not what the rules say. checksum: two that should hold the same say otherwise. feed: who
+follows the changes misses or is told something else. read: an answer that was nonsense when it was given. answer:
 not one that the contract or the faults explain. unquiet: not everything followed in the end."""
 
 EVENT_OF = {
@@ -84,6 +86,8 @@ def check(history: History, evidence: Evidence) -> list[Violation]:
         _facts_elsewhere,
         _interventions_elsewhere,
         _classes,
+        _feeds,
+        _checksums,
     )
     found = [violation for one in checks for violation in one(seen)]
     found += [
@@ -483,14 +487,18 @@ def _streams(seen: _Seen) -> Iterator[Violation]:
     """The stream has every event of the outbox at least once, and nothing else."""
     for service, traffic in seen.evidence.traffic.items():
         sent = {row["event_id"]: row["event"] for row in traffic.outbox}
-        there = {message["id"] for message in traffic.stream}
-        for event in sent.keys() - there:
+        positions = {row["event_id"]: row["position"] for row in traffic.outbox}
+        for event in traffic.missing_on_stream:
             yield Violation("stream", f"{service}: {event} ({sent[event]['type']}) is not on the stream")
         for message in traffic.stream:
             if message["id"] not in sent:
                 yield Violation("stream", f"{service}: {message['id']} on the stream is not of the outbox")
             elif message["event"] != sent[message["id"]]:
                 yield Violation("stream", f"{service}: {message['id']} says something else on the stream")
+            elif message["position"] != positions[message["id"]]:
+                yield Violation(
+                    "stream", f"{service}: {message['id']} has position {message['position']} on the stream"
+                )
 
 
 def _inboxes(seen: _Seen) -> Iterator[Violation]:
@@ -589,6 +597,81 @@ def _behind(seen: _Seen, village: str) -> tuple[str, ...]:
     entities = [entity for entity in seen.world.changes if village in entity]
     entities += [e for e in seen.world.of_kind("intervention") if seen.world.current(e).state["village"] == village]
     return tuple(seen.world.current(entity).operation for entity in entities)
+
+
+# what the platform says of itself
+
+
+def _feeds(seen: _Seen) -> Iterator[Violation]:
+    """The feeds are the outboxes in the order of commits: for who followed all the time, and for who begins now."""
+    for service, traffic in seen.evidence.traffic.items():
+        for refusal in traffic.refusals:
+            yield Violation("feed", f"{service}: who followed was refused: {refusal}")
+        events = [(row["position"], row["entity"], row["event"]) for row in traffic.outbox]
+        inside = [
+            (row["position"], row["entity"], row["event"])
+            for row in traffic.outbox
+            if row["region_code"].startswith(f"{PART}.")
+        ]
+        for who, told, wanted in (
+            ("who followed", traffic.followed, events),
+            ("who begins", seen.evidence.feeds[service], events),
+            ("a district", seen.evidence.district_feeds[service], inside),
+        ):
+            got = [(item["position"], item["entity"], item["event"]) for item in told]
+            if got != wanted:
+                yield Violation("feed", f"{service}: {who}: {_first_difference(wanted, got)}")
+            for item in told:
+                if item["tombstone"] != item["event"]["type"].endswith("-withdrawn.v1"):
+                    yield Violation("feed", f"{service}: {who}: tombstone is wrong at {item['position']}")
+
+
+def _first_difference(wanted: Sequence[Any], got: Sequence[Any]) -> str:
+    for place, (one, other) in enumerate(zip_longest(wanted, got)):
+        if one != other:
+            return f"{len(got)} of {len(wanted)} events; item {place} should be {_short(one)} and is {_short(other)}"
+    return "no difference"
+
+
+def _short(item: tuple[Any, ...] | None) -> str:
+    return "nothing" if item is None else f"{item[0]} {item[1]}"
+
+
+_HOLDERS = {
+    "village": ("registry", "interventions", "scoring"),
+    "report": ("registry", "scoring"),
+    "intervention": ("interventions", "scoring"),
+    "assessment": ("scoring",),
+}
+
+
+def _checksums(seen: _Seen) -> Iterator[Violation]:
+    """All that hold one kind of thing say the same of it, parts add up, and the counts are those of the rows."""
+    evidence = seen.evidence
+    counts = {
+        "village": len(evidence.villages),
+        "report": sum(row["superseded_at"] is None for row in evidence.reports),
+        "intervention": len(evidence.interventions),
+        "assessment": len(evidence.villages),
+    }
+    for kind, holders in _HOLDERS.items():
+        said = {}
+        for holder in holders:
+            one = next(one for one in evidence.checksums[holder]["kinds"] if one["kind"] == kind)
+            said[holder] = one
+            digest = sum(int(part["digest"], 16) for part in one["parts"]) % 2**64
+            if (digest, sum(part["count"] for part in one["parts"])) != (int(one["digest"], 16), one["count"]):
+                yield Violation("checksum", f"{holder}: the parts of {kind} do not add up to the whole")
+            if one["count"] != counts[kind]:
+                yield Violation("checksum", f"{holder}: {one['count']} of {kind}, there are {counts[kind]}")
+        if any(one != said[holders[0]] for one in said.values()):
+            digests = {holder: (one["count"], one["digest"]) for holder, one in said.items()}
+            yield Violation("checksum", f"{kind}: {digests}")
+    for service, traffic in evidence.traffic.items():
+        checksums = evidence.checksums[service]
+        if not checksums["settled"] or checksums["as_of"] != traffic.position:
+            what = f"as of {checksums['as_of']} (settled: {checksums['settled']}), position {traffic.position}"
+            yield Violation("checksum", f"{service}: {what}")
 
 
 def _verdict(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,7 +56,16 @@ class Traffic:
     inbox: list[Row] = field(default_factory=list)
     dead_letters: list[Row] = field(default_factory=list)
     stream: list[Row] = field(default_factory=list)
-    """Messages of the service's own stream: sequence, id (Nats-Msg-Id), event."""
+    """Messages of the service's own stream: sequence, id (Nats-Msg-Id), position (Kkb-Position), event."""
+    followed: list[Row] = field(default_factory=list)
+    """What a client was told that followed the feed all the time: position, entity, tombstone, event."""
+    refusals: list[str] = field(default_factory=list)
+    """What that client was refused."""
+
+    @property
+    def missing_on_stream(self) -> set[str]:
+        """Events of the outbox that the stream does not hold."""
+        return {row["event_id"] for row in self.outbox} - {message["id"] for message in self.stream}
 
 
 @dataclass
@@ -78,6 +87,12 @@ class Evidence:
     counted: list[Row] = field(default_factory=list)
     """Interventions as scoring knows them."""
     assessments: list[Row] = field(default_factory=list)
+    feeds: dict[str, list[Row]] = field(default_factory=dict)
+    """Each service's change feed, read from its beginning when all was quiet."""
+    district_feeds: dict[str, list[Row]] = field(default_factory=dict)
+    """The same, of one district."""
+    checksums: dict[str, Row] = field(default_factory=dict)
+    """What each service says of what it holds."""
     unquiet: list[str] = field(default_factory=list)
     """What was still under way when the time for it was over."""
 
@@ -131,7 +146,11 @@ async def _messages(jetstream: JetStreamContext, stream: str) -> list[Row]:
         for message in await subscription.fetch(500, timeout=10):
             headers = message.headers or {}
             place = message.metadata.sequence.stream
-            found.append({"sequence": place, "id": headers.get("Nats-Msg-Id"), "event": json.loads(message.data)})
+            # what is published again has something behind the event's id, so that the stream takes it
+            name = headers.get("Nats-Msg-Id", "").partition(":")[0]
+            position = int(headers.get("Kkb-Position", ":0").rpartition(":")[2])
+            event = json.loads(message.data)
+            found.append({"sequence": place, "id": name, "position": position, "event": event})
     await subscription.unsubscribe()
     with suppress(nats.errors.Error, asyncio.TimeoutError):
         await jetstream.delete_consumer(stream, made.name)

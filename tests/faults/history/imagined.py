@@ -5,7 +5,7 @@ The checker's own tests break the paper in one place and look whether the checke
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -14,6 +14,7 @@ from uuid import UUID
 from contracts.facts import FACTS_OF, ReportKind
 from tests.faults.history.checker import EVENT_OF
 from tests.faults.history.evidence import CONSUMERS, Evidence, Row, Traffic
+from tests.faults.history.follow import PART, REGION
 from tests.faults.history.model import Change, World, acknowledged, counted_as
 from tests.faults.history.record import Action, Attempt, History, Operation
 
@@ -21,6 +22,10 @@ _VILLAGE_EVENTS = {1: "id.kampungkb.registry.village-registered.v1"}
 _CHANGED = "id.kampungkb.registry.village-changed.v1"
 _CLASSIFIED = "id.kampungkb.scoring.village-classified.v1"
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _sum(rows: Sequence[Row]) -> dict[str, Any]:
+    return {"count": len(rows), "digest": f"{len(rows):016x}"}
 
 
 class Imagined:
@@ -163,8 +168,10 @@ class Imagined:
         for traffic in self.evidence.traffic.values():
             traffic.position = traffic.published = len(traffic.outbox)
             traffic.stream = [
-                {"sequence": r["position"], "id": r["event_id"], "event": r["event"]} for r in traffic.outbox
+                {"sequence": row["position"], "id": row["event_id"], "position": row["position"], "event": row["event"]}
+                for row in traffic.outbox
             ]
+        self._say_of_itself()
         for consumer, (service, owner, what) in CONSUMERS.items():
             self.evidence.traffic[service].inbox += [
                 {"consumer": consumer, "event_id": row["event_id"]}
@@ -172,6 +179,32 @@ class Imagined:
                 if f".{what}" in row["type"]
             ]
         return self.history, self.evidence
+
+    def _say_of_itself(self) -> None:
+        """Feeds and checksums; a digest need only be the same for all."""
+        kinds = {
+            "village": self.evidence.villages,
+            "report": [row for row in self.evidence.reports if row["superseded_at"] is None],
+            "intervention": self.evidence.interventions,
+            "assessment": self.evidence.assessments,
+        }
+        for service, traffic in self.evidence.traffic.items():
+            items = [
+                {
+                    **{name: row[name] for name in ("position", "entity", "event")},
+                    "tombstone": row["type"] == EVENT_OF["withdrawn"],
+                }
+                for row in traffic.outbox
+            ]
+            district = [row["position"] for row in traffic.outbox if row["region_code"].startswith(f"{PART}.")]
+            traffic.followed = [dict(item) for item in items]
+            self.evidence.feeds[service] = [dict(item) for item in items]
+            self.evidence.district_feeds[service] = [dict(item) for item in items if item["position"] in district]
+            sums = [
+                {"kind": kind, **_sum(rows), "parts": [{"region_code": REGION, **_sum(rows)}]}
+                for kind, rows in kinds.items()
+            ]
+            self.evidence.checksums[service] = {"kinds": sums, "settled": True, "as_of": len(traffic.outbox)}
 
     def village(self, village: str) -> Row:
         """The owner's row."""

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, Literal
 
 import nats
-from nats.js.api import StreamConfig
+from nats.js import JetStreamContext
 
 from kit.failpoints import Point
 from tests.faults.history.evidence import STREAM_OF
@@ -46,12 +46,15 @@ _KINDS: dict[Lane, dict[str, int]] = {
         "half-open": 2,
         "refuse": 1,
         "stream full": 3,
+        "stream deleted": 2,
+        "stream purged": 1,
     },
 }
 _LONG_PAUSE_SECONDS = 18.0
 """Longer than the relay's leader may be silent."""
 _READY_SECONDS = 15.0
 _DEATH_SECONDS = 6.0
+_STREAM_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class Plan:
         """What is broken."""
         if self.lane == "processes":
             return f"{self.service}-{self.replica}"
-        if self.kind == "stream full":
+        if self.kind.startswith("stream"):
             return STREAM_OF[self.service]
         return (
             self.kind.partition(" ")[0]
@@ -170,6 +173,8 @@ class Nemesis:
     async def _to_surroundings(self, plan: Plan, ending: asyncio.Event) -> str:
         if plan.kind == "stream full":
             return await self._fill(STREAM_OF[plan.service], plan.seconds, ending)
+        if plan.kind.startswith("stream"):
+            return await self._lose(STREAM_OF[plan.service], altogether=plan.kind == "stream deleted")
         if plan.kind.startswith(("postgres", "nats")):
             name, what = plan.kind.split()
             server = self._platform.postgres if name == "postgres" else self._platform.nats
@@ -203,23 +208,46 @@ class Nemesis:
         """Set the stream's limit to what it holds, so that it refuses everything new, and lift it again."""
         held = 0
 
-        async def limit(change: Callable[[StreamConfig, int], StreamConfig]) -> None:
+        async def limit(jetstream: JetStreamContext, *, lifted: bool) -> None:
             nonlocal held
-            client = await nats.connect(self._platform.nats_url, connect_timeout=5, allow_reconnect=False)
-            try:
-                jetstream = client.jetstream(timeout=5)
-                found = await jetstream.stream_info(stream)
-                held = found.state.messages
-                await jetstream.update_stream(change(found.config, held))
-            finally:
-                await client.close()
+            found = await jetstream.stream_info(stream)
+            held = held or found.state.messages
+            most = -1 if lifted else max(1, found.state.messages)
+            await jetstream.update_stream(replace(found.config, max_msgs=most))
 
         try:
-            await limit(lambda config, messages: replace(config, max_msgs=max(1, messages)))
+            await self._on_streams(lambda jetstream: limit(jetstream, lifted=False))
             await _ended(ending, seconds)
         finally:
-            await _until_it_works(lambda: limit(lambda config, _: replace(config, max_msgs=-1)))
+            await self._on_streams(lambda jetstream: limit(jetstream, lifted=True))
         return f"at {held} messages"
+
+    async def _lose(self, stream: str, *, altogether: bool) -> str:
+        """The stream is gone, or only all that it held: the outbox has to bring it back."""
+        held = 0
+
+        async def lose(jetstream: JetStreamContext) -> None:
+            nonlocal held
+            held = (await jetstream.stream_info(stream)).state.messages
+            await (jetstream.delete_stream(stream) if altogether else jetstream.purge_stream(stream))
+
+        await self._on_streams(lose)
+        return f"{held} messages"
+
+    async def _on_streams(self, job: Callable[[JetStreamContext], Awaitable[None]]) -> None:
+        """Do something to a stream as soon as it is there."""
+        deadline = time.monotonic() + _STREAM_SECONDS
+        while True:
+            client = nats.NATS()
+            try:
+                await client.connect(self._platform.nats_url, connect_timeout=5, allow_reconnect=False)
+                return await job(client.jetstream(timeout=5))
+            except (nats.errors.Error, OSError, TimeoutError):
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.2)
+            finally:
+                await client.close()
 
     async def _until(self, what: Callable[[], bool], seconds: float, ending: asyncio.Event) -> bool:
         deadline = time.monotonic() + seconds
@@ -234,19 +262,6 @@ async def _ended(ending: asyncio.Event, seconds: float) -> bool:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(ending.wait(), seconds)
     return ending.is_set()
-
-
-async def _until_it_works(job: Callable[[], Awaitable[None]], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            await job()
-        except (nats.errors.Error, OSError, TimeoutError):
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.2)
-        else:
-            return
 
 
 def heal(platform: Platform) -> None:

@@ -25,6 +25,7 @@ import httpx
 from tests.faults.history.checker import Violation, check
 from tests.faults.history.clients import Board, Client
 from tests.faults.history.evidence import Evidence, gather
+from tests.faults.history.follow import Follower, ask_platform
 from tests.faults.history.nemesis import Lane, Nemesis, Plan, heal, plans
 from tests.faults.history.quiet import wait_until_quiet
 from tests.faults.history.record import History
@@ -107,14 +108,16 @@ class Run:
         self.nemesis = Nemesis(running, self.history, lanes)
         self.http = httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=4 * clients))
         board = Board()
-        urls = {service: [process.url for process in running.of(service)] for service in SERVICES}
-        self.clients = [Client(n, self.history, board, urls, self.http) for n in range(1, clients + 1)]
+        self.urls = {service: [process.url for process in running.of(service)] for service in SERVICES}
+        self.clients = [Client(n, self.history, board, self.urls, self.http) for n in range(1, clients + 1)]
+        self.followers = [Follower(service, self.urls[service], self.http) for service in SERVICES]
         self.seconds = 0.0
 
     async def round(self, seconds: float, *, faults: bool = True) -> Outcome:
         """Load and faults for so long; then everything is healed, quiet and compared."""
         ending, breaking = asyncio.Event(), asyncio.Event()
         asking = [asyncio.create_task(client.run(self.seed, ending)) for client in self.clients]
+        asking += [asyncio.create_task(follower.run(ending)) for follower in self.followers]
         lanes = self.lanes if faults else {}
         breaks = [asyncio.create_task(self.nemesis.run(lane, breaking)) for lane in lanes]
         began = time.monotonic()
@@ -130,13 +133,29 @@ class Run:
     async def _compare(self) -> Outcome:
         urls = {service: self.platform.database_url(service) for service in SERVICES}
         self.history.note("healed")
-        unquiet = await wait_until_quiet(urls, self.platform.nats_url, QUIET_SECONDS)
-        evidence = await gather(urls, self.platform.nats_url)
-        evidence.unquiet = unquiet
+        evidence = await self._quiet_evidence(urls)
+        for follower in self.followers:
+            await follower.catch_up()
+            traffic = evidence.traffic[follower.service]
+            traffic.followed, traffic.refusals = follower.items, follower.refusals
+        await ask_platform(evidence, self.urls, self.http)
         violations = await asyncio.to_thread(check, self.history, evidence)
         outcome = Outcome(self.seed, self.seconds, self.history, evidence, violations)
         (self.folder / "report.txt").write_text(outcome.report() + "\n")
         return outcome
+
+    async def _quiet_evidence(self, urls: Mapping[str, str]) -> Evidence:
+        deadline = time.monotonic() + QUIET_SECONDS
+        while True:
+            left = max(1.0, deadline - time.monotonic())
+            unquiet = await wait_until_quiet(urls, self.platform.nats_url, left)
+            evidence = await gather(urls, self.platform.nats_url)
+            evidence.unquiet = unquiet
+            # what a stream has lost is sent again by and by, and then taken again
+            lost = any(traffic.missing_on_stream for traffic in evidence.traffic.values())
+            if not lost or unquiet or time.monotonic() > deadline:
+                return evidence
+            await asyncio.sleep(1)
 
     async def __aenter__(self) -> Self:
         return self

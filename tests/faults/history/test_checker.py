@@ -14,7 +14,7 @@ from tests.faults.history.nemesis import plans
 from tests.faults.history.record import Attempt, Operation
 
 DESA = "33.26.01.2001"
-OTHER_DESA = "33.26.01.2002"
+OTHER_DESA = "33.26.02.2001"
 PROFILE = {"pokja": True, "pokja_members": 12, "poktan": {"bkb": True}, "funding_sources": ["apbd"]}
 BETTER = PROFILE | {"pokja_trained": True, "data_use": ["family_data", "sectoral"]}
 
@@ -54,6 +54,9 @@ class Story:
             row["position"] = place
         traffic.position = traffic.published = len(traffic.outbox)
         traffic.stream = [one for one in traffic.stream if one["id"] != event["event_id"]]
+        positions = {row["event_id"]: row["position"] for row in traffic.outbox}
+        for message in traffic.stream:
+            message["position"] = positions[message["id"]]
         for other in self.evidence.traffic.values():
             other.inbox = [row for row in other.inbox if row["event_id"] != event["event_id"]]
 
@@ -65,7 +68,7 @@ class Story:
         again["event"] = event["event"] | {"id": number}
         traffic.outbox.append(again)
         traffic.position = traffic.published = len(traffic.outbox)
-        traffic.stream.append({"sequence": 99, "id": number, "event": again["event"]})
+        traffic.stream.append({"sequence": 99, "id": number, "position": again["position"], "event": again["event"]})
         self.evidence.traffic["scoring"].inbox.append({"consumer": f"scoring-{service}", "event_id": number})
 
 
@@ -195,7 +198,7 @@ def lose_a_message_of_the_stream(story: Story) -> tuple[str, ...]:
 
 
 def send_past_the_outbox(story: Story) -> tuple[str, ...]:
-    story.traffic("registry").stream.append({"sequence": 99, "id": "stranger", "event": {}})
+    story.traffic("registry").stream.append({"sequence": 99, "id": "stranger", "position": 99, "event": {}})
     return ()
 
 
@@ -334,6 +337,57 @@ def leave_something_under_way(story: Story) -> tuple[str, ...]:
     return ()
 
 
+def follow_with_a_gap(story: Story) -> tuple[str, ...]:
+    story.traffic("registry").followed.pop(2)
+    return ()
+
+
+def follow_and_be_told_twice(story: Story) -> tuple[str, ...]:
+    story.traffic("scoring").followed.insert(1, story.traffic("scoring").followed[0])
+    return ()
+
+
+def begin_without_the_last(story: Story) -> tuple[str, ...]:
+    story.evidence.feeds["interventions"].pop()
+    return ()
+
+
+def show_a_district_another(story: Story) -> tuple[str, ...]:
+    story.evidence.district_feeds["registry"].append(story.evidence.feeds["registry"][0])
+    return ()
+
+
+def hide_a_withdrawal(story: Story) -> tuple[str, ...]:
+    story.evidence.feeds["interventions"][-1]["tombstone"] = False
+    return ()
+
+
+def begin_the_feed_anew(story: Story) -> tuple[str, ...]:
+    story.traffic("registry").refusals.append("410: feed-reset")
+    return ()
+
+
+def sum_up_otherwise(story: Story) -> tuple[str, ...]:
+    kind = story.evidence.checksums["scoring"]["kinds"][1]
+    kind["digest"] = kind["parts"][0]["digest"] = "00000000000000ff"
+    return ()
+
+
+def leave_out_a_part(story: Story) -> tuple[str, ...]:
+    story.evidence.checksums["registry"]["kinds"][0]["parts"].pop()
+    return ()
+
+
+def sum_up_another_moment(story: Story) -> tuple[str, ...]:
+    story.evidence.checksums["registry"]["as_of"] -= 1
+    return ()
+
+
+def number_a_message_otherwise(story: Story) -> tuple[str, ...]:
+    story.traffic("registry").stream[0]["position"] += 1
+    return ()
+
+
 BROKEN: list[tuple[str, Callable[[Story], tuple[str, ...]]]] = [
     ("lost", lose_an_acknowledged_report),
     ("lost", lose_an_acknowledged_village),
@@ -376,6 +430,16 @@ BROKEN: list[tuple[str, Callable[[Story], tuple[str, ...]]]] = [
     ("read", read_no_report),
     ("read", read_an_older_report),
     ("read", read_a_class_of_another_version),
+    ("feed", follow_with_a_gap),
+    ("feed", follow_and_be_told_twice),
+    ("feed", begin_without_the_last),
+    ("feed", show_a_district_another),
+    ("feed", hide_a_withdrawal),
+    ("feed", begin_the_feed_anew),
+    ("checksum", sum_up_otherwise),
+    ("checksum", leave_out_a_part),
+    ("checksum", sum_up_another_moment),
+    ("stream", number_a_message_otherwise),
     ("dead letter", put_an_event_aside),
     ("unquiet", leave_something_under_way),
 ]
