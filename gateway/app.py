@@ -21,7 +21,7 @@ from gateway.keys.keyring import Keyring
 from gateway.observing import observe
 from gateway.proxy.connections import Pool
 from gateway.proxy.forwarding import Forwarder
-from gateway.proxy.routing import Operation, RoutingTable
+from gateway.proxy.routing import Operation, RoutingTable, waiting_pool
 from gateway.service import SERVICE
 from gateway.settings import GatewaySettings
 from kit import identity
@@ -46,7 +46,7 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
     """The gateway for these settings, before the services with these contracts (by service)."""
     own = contract_application(SERVICE, lifespan=_lifespan)
     own.include_router(page.router)
-    pools = {service: Pool(url, settings.pool_limits) for service, url in settings.urls.items()}
+    pools = _pools(settings)
     database = Database.of(settings, "kkb-gateway")
     signing_key = identity.load_private_key(settings.identity_private_key_file)
     own.state.settings = settings
@@ -59,14 +59,21 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
     own.state.contract = page.Static(json.dumps(whole, ensure_ascii=False).encode(), "application/json")
     watch_pool(database.engine)
     metrics.watch_pools(pools)
+    forwarder = Forwarder(pools, settings.forward_limits)
     door = Door(
         table=_table(documents),
-        forwarder=Forwarder(pools, settings.forward_limits),
+        forwarder=forwarder,
         own=own,
         admit=KeyAdmission(own.state.keyring),
         observe=observe,
     )
-    return Gateway(door, _health_of(own), own, pools)
+    return Gateway(door, _health_of(own, forwarder), own, pools)
+
+
+def _pools(settings: GatewaySettings) -> dict[str, Pool]:
+    pools = {service: Pool(url, settings.pool_limits) for service, url in settings.urls.items()}
+    waiting = {waiting_pool(service): Pool(url, settings.waiting_pool_limits) for service, url in settings.urls.items()}
+    return pools | waiting
 
 
 def _table(documents: Mapping[str, Document]) -> RoutingTable:
@@ -96,7 +103,7 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
         await own.state.database.engine.dispose()
 
 
-def _health_of(own: FastAPI) -> Health:
+def _health_of(own: FastAPI, forwarder: Forwarder) -> Health:
     async def alive() -> str | None:
         ended = [task for task in getattr(own.state, "tasks", []) if task.done()]
         return f"{len(ended)} background tasks have ended" if ended else None
@@ -106,6 +113,6 @@ def _health_of(own: FastAPI) -> Health:
         return missing
 
     # Services are shown only: one that is away must not take the door to the others down with it.
-    services = {service: pool.check for service, pool in own.state.pools.items()}
+    services = {service: own.state.pools[service].check for service in own.state.settings.urls}
     needed = database_checks(own.state.database, SERVICE.name) | {"administrator": administrator}
-    return Health(alive=alive, ready=needed, noted=services, metrics=WITHOUT_EVENTS)
+    return Health(alive=alive, ready=needed, noted=services, metrics=WITHOUT_EVENTS, on_drain=forwarder.drain)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from gateway.callers.routes import router as callers
 from gateway.docs.routes import router as documentation
+from gateway.feeds.routes import router as feeds
 from gateway.keys.routes import router as keys
+from kit import changes
 from kit.process import Service
 
 SERVICE = Service(
     name="gateway",
     title="Gateway",
-    description="Keys, the caller himself, and the contract of the whole platform.",
-    routers=(keys, callers, documentation),
+    description="Keys, the caller himself, the feeds of changes, and the contract of the whole platform.",
+    routers=(keys, callers, feeds, documentation),
     tags={
         "keys": "Kunci API: membuat, melihat, mencabut (administrator)",
         "callers": "Kunci saya: peran dan wilayahnya",
+        changes.TAG: changes.ABOUT,
         "contract": "Kontrak seluruh API (OpenAPI 3.1)",
     },
 )

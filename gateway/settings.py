@@ -29,6 +29,9 @@ class GatewaySettings(ProcessSettings):
     max_body_bytes: int = Field(_FORWARD.body_bytes, ge=1, description="Largest request body")
     total_seconds: float = Field(_FORWARD.total_seconds, gt=0, description="Longest request, both bodies included")
     upstream_connections: int = Field(_POOL.connections, ge=1, description="Most connections to one service")
+    upstream_followers: int = Field(
+        100, ge=1, description="Most connections to one service for requests that wait for changes, beside the others"
+    )
     upstream_waiting: int = Field(_POOL.waiting, ge=0, description="Most requests waiting for a connection")
     upstream_wait_seconds: float = Field(_POOL.wait_seconds, gt=0)
     upstream_connect_seconds: float = Field(_POOL.connect_seconds, gt=0)
@@ -52,6 +55,11 @@ class GatewaySettings(ProcessSettings):
             first_byte_seconds=self.upstream_first_byte_seconds,
             idle_seconds=self.upstream_idle_seconds,
         )
+
+    @property
+    def waiting_pool_limits(self) -> PoolLimits:
+        """Limits of each service's pool for requests that wait for something to happen."""
+        return self.pool_limits.model_copy(update={"connections": self.upstream_followers})
 
     @property
     def forward_limits(self) -> ForwardLimits:

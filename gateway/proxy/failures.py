@@ -52,5 +52,11 @@ class TookTooLong(UpstreamFailure):
     kind, problem, detail = "total", UpstreamTimeout, "the exchange as a whole took too long"
 
 
+class Draining(UpstreamFailure):
+    """This process ends; whoever waits through it does so elsewhere."""
+
+    kind, problem, detail = "drain", Unavailable, "this door is closing while you waited; ask again"
+
+
 class ClientGone(Exception):
     """The client hung up; there is nobody to answer."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Message, Receive, Send
 
 from gateway.proxy.connections import Exchange, Pool
-from gateway.proxy.failures import ClientGone, TookTooLong, UpstreamFailure
+from gateway.proxy.failures import ClientGone, Draining, TookTooLong, UpstreamFailure
 from gateway.proxy.headers import IDENTITY, Headers, first, for_client, for_service
 from gateway.proxy.routing import Operation
 from kit.problems import Problem, RequestTimeout, TooLarge
@@ -92,6 +92,15 @@ class Forwarder:
     def __init__(self, pools: Mapping[str, Pool], limits: ForwardLimits) -> None:
         self.pools = pools
         self.limits = limits
+        self._waiting: set[Exchange] = set()
+        self._draining = False
+
+    def drain(self) -> None:
+        """Let nobody wait any longer for something to happen in a service: the process ends before that would."""
+        self._draining = True
+        for exchange in self._waiting:
+            if not exchange.status:
+                exchange.fail(Draining())
 
     async def hand_on(self, call: Call, receive: Receive, send: Send) -> None:
         """Carry one call to its service and the answer back.
@@ -103,7 +112,7 @@ class Forwarder:
         """
         assert call.operation is not None
         self._check_announced(call)
-        pool = self.pools[call.operation.service]
+        pool = self.pools[call.operation.pool]
         body = _Body(more=True)
         try:
             async with asyncio.timeout(self.limits.total_seconds):
@@ -168,7 +177,7 @@ class Forwarder:
         try:
             exchange.write(_head(call, body, pool) + (body.framed(body.start) if body.start else b""))
             listener.start()
-            await exchange.head()
+            await self._head(call.operation, exchange)
             await _answer(call, exchange, send)
         except UpstreamFailure:
             if fresh or not exchange.is_stale or not _may_repeat(call.operation.method, body):
@@ -178,6 +187,18 @@ class Forwarder:
             listener.stop()
             exchange.close()
         return True
+
+    async def _head(self, operation: Operation, exchange: Exchange) -> None:
+        if not operation.waits:
+            await exchange.head()
+            return
+        if self._draining:
+            raise Draining
+        self._waiting.add(exchange)
+        try:
+            await exchange.head()
+        finally:
+            self._waiting.discard(exchange)
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:

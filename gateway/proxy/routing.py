@@ -33,6 +33,18 @@ class Operation:
     operation_id: str
     scopes: tuple[Scope, ...]
     """What the caller needs, all of it; empty only where the contract says that everybody may."""
+    waits: bool = False
+    """Whether the service may let a request wait for something to happen (`x-waits` in its contract)."""
+
+    @property
+    def pool(self) -> str:
+        """Name of the pool of connections it uses. Those that wait have one of their own, not to take all others'."""
+        return waiting_pool(self.service) if self.waits else self.service
+
+
+def waiting_pool(service: str) -> str:
+    """Name of the pool for operations of a service that wait."""
+    return f"{service}-waiting"
 
 
 @dataclass(slots=True)
@@ -150,7 +162,7 @@ def _operation(service: str, method: str, template: str, declared: Mapping[str, 
     scopes = _scopes(declared.get("x-scope"), security)
     if not scopes and security != []:
         raise ValueError(f"{method} {template} of {service} has no access rule (scopes in security, or security: [])")
-    return Operation(service, method, template, operation_id, scopes)
+    return Operation(service, method, template, operation_id, scopes, waits=bool(declared.get("x-waits")))
 
 
 def _scopes(stated: str | None, security: Any) -> tuple[Scope, ...]:

@@ -10,6 +10,11 @@ _PREFIX = "id.kampungkb."
 _VERSION = re.compile(r"\.v[0-9]+$")
 
 
+def services() -> list[str]:
+    """All services that tell events, in the order of the contracts."""
+    return list(dict.fromkeys(kind.removeprefix(_PREFIX).partition(".")[0] for kind in BY_TYPE))
+
+
 def types_of(service: str) -> dict[str, type[Event]]:
     """The service's events by their CloudEvents type; empty for a process that tells none."""
     return {kind: event for kind, event in BY_TYPE.items() if kind.startswith(f"{_PREFIX}{service}.")}

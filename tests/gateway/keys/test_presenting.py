@@ -40,7 +40,7 @@ class TestOpening:
             "id": key["id"],
             "name": "Pemantau",
             "roles": ["operator"],
-            "scopes": ["self:read"],
+            "scopes": ["changes:read", "events:operate", "self:read"],
             "region": "76",
         }
 

@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 from gateway.door import Door
 from gateway.proxy.connections import Pool, PoolLimits
 from gateway.proxy.forwarding import Call, Forwarder, ForwardLimits
+from gateway.proxy.routing import waiting_pool
 from tests.gateway.proxy.scene import Front, Letting, Reader, Service, Writer, no_application, table_for
 
 
@@ -37,11 +38,12 @@ async def front() -> AsyncIterator[Callable[..., Awaitable[Front]]]:
     fronts: list[Front] = []
 
     async def start(url: str, *, body_bytes: int = 1024 * 1024, total_seconds: float = 30, **limits: float) -> Front:
-        pools = {"thing": Pool(url, PoolLimits.model_validate(limits))}
+        pools = {name: Pool(url, PoolLimits.model_validate(limits)) for name in ("thing", waiting_pool("thing"))}
+        forwarder = Forwarder(pools, ForwardLimits(body_bytes=body_bytes, total_seconds=total_seconds))
         calls: list[Call] = []
         door = Door(
             table=table_for("thing"),
-            forwarder=Forwarder(pools, ForwardLimits(body_bytes=body_bytes, total_seconds=total_seconds)),
+            forwarder=forwarder,
             own=no_application,
             admit=Letting(),
             observe=lambda call, _seconds: calls.append(call),
@@ -54,7 +56,7 @@ async def front() -> AsyncIterator[Callable[..., Awaitable[Front]]]:
             lambda: HttpToolsProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
         )
         servers.append((server, state))
-        fronts.append(Front(door, pools, server.sockets[0].getsockname()[1], calls))
+        fronts.append(Front(door, forwarder, server.sockets[0].getsockname()[1], calls))
         return fronts[-1]
 
     yield start

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.door import Door
 from gateway.proxy.connections import Pool
-from gateway.proxy.forwarding import Call
+from gateway.proxy.forwarding import Call, Forwarder
 from gateway.proxy.routing import Operation, RoutingTable
 from kit.access import Scope
 
@@ -182,10 +182,14 @@ class Front:
     """A door under test."""
 
     door: Door
-    pools: dict[str, Pool]
+    forwarder: Forwarder
     port: int
     calls: list[Call]
     clients: list[RawClient] = field(default_factory=list)
+
+    @property
+    def pools(self) -> Mapping[str, Pool]:
+        return self.forwarder.pools
 
     async def connect(self) -> RawClient:
         self.clients.append(RawClient(*await asyncio.open_connection("127.0.0.1", self.port)))
@@ -197,7 +201,8 @@ class Front:
             await asyncio.sleep(0.005)
 
     async def close(self) -> None:
-        self.pools["thing"].close()
+        for pool in self.pools.values():
+            pool.close()
         for client in self.clients:
             client.writer.transport.abort()
 
@@ -210,12 +215,13 @@ class Letting:
 
 
 def table_for(*services: str) -> RoutingTable:
-    """Every service answers /NAME and /NAME/{thing} to four methods."""
+    """Every service answers /NAME and /NAME/{thing} to four methods, and GET /waiting, which may wait."""
     table = RoutingTable()
     for service in services:
         for template in (f"/{service}", f"/{service}/{{thing}}"):
             for method in METHODS:
                 table.add(Operation(service, method, template, f"{method}{template}", (Scope.VILLAGES_READ,)))
+        table.add(Operation(service, "GET", "/waiting", "wait", (Scope.VILLAGES_READ,), waits=True))
     return table
 
 

@@ -1,0 +1,1 @@
+"""Which feeds of changes there are, so that a client finds its way."""
