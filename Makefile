@@ -7,7 +7,7 @@ CODE := contracts kit services gateway deploy cli tests benchmarks
 COMPILE = .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help up test coverage check lint types imports drift format contracts benchmarks env compose-up compose-down lock clean
+.PHONY: help up test test-faults coverage check lint types imports drift format contracts benchmarks env compose-up compose-down lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -20,6 +20,12 @@ up: $(READY) ## start everything on this machine until Ctrl-C (PostgreSQL, NATS,
 
 test: $(READY) ## run all tests on throw-away PostgreSQL and NATS
 	@$(PY) -m pytest
+
+# The long version of tests/faults/test_history.py; SEED= replays a run. docs/fault-testing.md
+SECONDS ?= 600
+SEED ?=
+test-faults: $(READY) ## clients and faults for SECONDS=600 from a fresh seed (SEED= replays), then all must add up
+	@$(PY) -m tests.faults.history.run --seconds $(SECONDS) --seed "$(SEED)"
 
 # Apart from `test`: coverage's tracer together with greenlets was once seen to spin for ever inside a weak reference's callback.
 coverage: $(READY) ## the same tests with branch coverage reported
