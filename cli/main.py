@@ -10,6 +10,8 @@ from typer.core import TyperGroup
 
 from cli import dead_letters, import_siga, imports, keys
 from cli.access import DEFAULT_URL, Access
+from cli.changes import show_changes
+from cli.checksums import compare_checksums
 from cli.classes import show_classes
 from cli.explain import explain_village
 from cli.failures import Failure
@@ -61,6 +63,8 @@ app.command("classes")(show_classes)
 app.command("explain")(explain_village)
 app.command("villages")(list_villages)
 app.command("findings")(list_findings)
+app.command("changes")(show_changes)
+app.command("checksums")(compare_checksums)
 app.add_typer(imports.app, name="imports")
 app.add_typer(keys.app, name="keys")
 app.add_typer(dead_letters.app, name="dead-letters")

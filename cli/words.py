@@ -17,6 +17,7 @@ PROBLEMS = {
     "conflict": "Bertentangan dengan yang sudah tercatat",
     "already-resolved": "Peristiwa tersisih ini sudah diselesaikan",
     "still-failing": "Peristiwa ini masih gagal diolah",
+    "feed-reset": "Aliran perubahan ini sudah dimulai dari awal lagi; batas bacaan Anda tidak berlaku",
     "stale": "Data sudah berubah sejak Anda membacanya",
     "too-large": "Kiriman terlalu besar",
     "invalid": "Permintaan tidak sesuai ketentuan",
@@ -32,6 +33,14 @@ PROBLEMS = {
 """By the last part of a problem's type."""
 
 CLASSES = {"dasar": "Dasar", "berkembang": "Berkembang", "mandiri": "Mandiri", "berkelanjutan": "Berkelanjutan"}
+
+THINGS = {
+    "village": "Kampung KB",
+    "report": "Laporan",
+    "intervention": "Intervensi",
+    "assessment": "Penilaian",
+}
+"""What checksums count."""
 
 REPORTS = {
     "profile": "Profil",

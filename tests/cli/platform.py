@@ -33,11 +33,12 @@ SERVICES = (REGISTRY, INTERVENTIONS, SCORING)
 
 @dataclass(frozen=True)
 class Platform:
-    """Where it answers, the administrator's key, and its NATS."""
+    """Where it answers, the administrator's key, its NATS, and the services' databases."""
 
     url: str
     key_file: Path
     nats_url: str
+    databases: dict[str, str]
 
     @property
     def key(self) -> str:
@@ -61,8 +62,9 @@ async def _start(stack: AsyncExitStack, servers: ThrowawayServers, nats_url: str
     write_key_pair(private, public)
     common: dict[str, Any] = {"port": 0, "ops_port": 0, "nats_url": nats_url, "identity_public_key_file": public}
     urls = {}
+    databases = {service.name: servers.fresh_database(service.name) for service in SERVICES}
     for service in SERVICES:
-        settings = ServiceSettings(database_url=servers.fresh_database(service.name), **common)
+        settings = ServiceSettings(database_url=databases[service.name], **common)
         urls[f"{service.name}_url"] = await _serve(stack, service, settings)
     key_file = folder / "admin.key"
     settings = GatewaySettings(
@@ -80,7 +82,7 @@ async def _start(stack: AsyncExitStack, servers: ThrowawayServers, nats_url: str
         return gateway.own.state.bootstrap.missing is None
 
     await eventually(has_key)
-    return Platform(f"http://127.0.0.1:{port}", key_file, nats_url)
+    return Platform(f"http://127.0.0.1:{port}", key_file, nats_url, databases)
 
 
 async def _serve(stack: AsyncExitStack, service: Service, settings: ServiceSettings) -> str:

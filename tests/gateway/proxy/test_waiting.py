@@ -37,7 +37,8 @@ async def test_a_door_that_closes_sends_them_elsewhere(serve, front):
     asking = asyncio.create_task((await door.connect()).ask("GET", "/waiting"))
     await service.busy.wait()
     door.forwarder.drain()
-    answer = await asking
+    async with asyncio.timeout(15):
+        answer = await asking
     assert (answer.status, "retry-after" in answer.headers) == (503, True)
     assert door.calls[0].failure == "drain"
     client = await door.connect()
