@@ -100,7 +100,7 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
         for pool in own.state.pools.values():
             pool.close()
         await keyring.write_use()
-        await own.state.database.engine.dispose()
+        await own.state.database.close()
 
 
 def _health_of(own: FastAPI, forwarder: Forwarder) -> Health:

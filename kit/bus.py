@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 _DUPLICATE_WINDOW_SECONDS = 120.0
 _MAX_AGE_SECONDS = 400 * 24 * 3600.0
 _RETRY_SECONDS = 1.0
+_CLOSE_SECONDS = 2.0
 REQUEST_SECONDS = 5.0
 """Longest wait for an answer of the stream."""
 
@@ -55,7 +57,8 @@ class Bus:
             await asyncio.Event().wait()
         finally:
             if self._client is not None:
-                await self._client.close()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._client.close(), _CLOSE_SECONDS)
 
     async def _try_connect(self) -> None:
         try:
@@ -68,6 +71,7 @@ class Bus:
                     connect_timeout=2,
                     ping_interval=10,
                     max_outstanding_pings=2,
+                    flush_timeout=REQUEST_SECONDS,
                     error_cb=_on_error,
                     disconnected_cb=self._on_disconnected,
                     reconnected_cb=self._on_connected,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -26,7 +28,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.event import listen
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from kit import failpoints
@@ -41,13 +44,18 @@ NAMING = {
 }
 CONNECT_SECONDS = 5.0
 POOL_WAIT_SECONDS = 5.0
+_CLOSE_SECONDS = 2.0
+_CLIENT_FIRST_SECONDS = 5.0
+"""How much longer the server waits than we do: it ends a statement by itself only where our word does not reach it."""
 
 
 class Database:
     """One service's own database."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, request_seconds: float = 20.0) -> None:
         self.engine = engine
+        self.request_seconds = request_seconds
+        """Longest transaction of a request, and so about the longest that a request waits."""
 
     @classmethod
     def of(cls, settings: ProcessSettings, application: str) -> Database:
@@ -63,10 +71,16 @@ class Database:
             connect_args={
                 "timeout": CONNECT_SECONDS,
                 "command_timeout": settings.database_timeout,
-                "server_settings": {"application_name": application},
+                "server_settings": {"application_name": application, **_server_limits(settings.database_timeout)},
             },
         )
-        return cls(engine)
+        listen(engine.sync_engine, "checkout", _give_no_closed_connection)
+        return cls(engine, settings.request_seconds)
+
+    async def close(self) -> None:
+        """Close the pool; what a silent server does not confirm is left to the end of the process."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.engine.dispose(), _CLOSE_SECONDS)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -80,23 +94,31 @@ class Database:
                 failpoints.reach("after_commit")
 
     async def ping(self) -> None:
-        """Raise if the database does not answer.
-
-        Asked twice: after a restart of PostgreSQL the first to use a pooled connection finds it dead.
-        """
-        try:
-            await self._ask()
-        except DBAPIError:
-            await self._ask()
-
-    async def _ask(self) -> None:
+        """Raise if the database does not answer."""
         async with self.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
 
 
+def _server_limits(seconds: float) -> dict[str, str]:
+    """What PostgreSQL is told of us, so that nobody who vanished or froze keeps rows locked for ever."""
+    return {
+        "statement_timeout": f"{1000 * (seconds + _CLIENT_FIRST_SECONDS):.0f}ms",
+        "idle_in_transaction_session_timeout": f"{1000 * seconds:.0f}ms",
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_interval": "3",
+        "tcp_keepalives_count": "3",
+    }
+
+
+def _give_no_closed_connection(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Make the pool connect anew where the server has closed a connection meanwhile: a restart is no request's error."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
     database: Database = request.app.state.database
-    async with database.transaction() as session:
+    async with asyncio.timeout(database.request_seconds), database.transaction() as session:
         yield session
 
 

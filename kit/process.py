@@ -35,6 +35,7 @@ from kit.re_emissions.routes import re_emissions_router
 from kit.re_emissions.worker import run_re_emissions
 from kit.relay import Relay
 from kit.settings import ProcessSettings, ServiceSettings
+from kit.sockets import Loop
 from kit.tasks import stop
 
 log = logging.getLogger(__name__)
@@ -146,7 +147,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         # the bus closes last: what the others still acknowledge must get out
         await stop([*others, *consuming])
         await stop([connected])
-        await database.engine.dispose()
+        await database.close()
 
 
 class _Server(uvicorn.Server):
@@ -193,8 +194,14 @@ async def serve(
     serving = [asyncio.create_task(api.serve()), asyncio.create_task(ops.serve())]
     waiting = asyncio.create_task(told.wait())
     await asyncio.wait([*serving, waiting], return_when=asyncio.FIRST_COMPLETED)
-    health.drain()
+    health.draining = True
+    # whoever sends requests here has this long to read it; a second signal, or the end of a server, cuts it short
+    told.clear()
     waiting.cancel()
+    waiting = asyncio.create_task(told.wait())
+    await asyncio.wait([*serving, waiting], timeout=settings.drain_notice_seconds, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    health.drain()
     api.should_exit = True
     await serving[0]
     ops.should_exit = True
@@ -214,7 +221,6 @@ def run(service: Service, settings: ServiceSettings) -> None:
 
 
 def run_main(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a process's main function on uvloop."""
-    uvloop_factory = uvicorn.Config(app="", log_config=None).get_loop_factory()
-    with asyncio.Runner(loop_factory=uvloop_factory) as runner:
+    """Run a process's main function."""
+    with asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(main())

@@ -19,11 +19,19 @@ class ProcessSettings(BaseSettings):
     ops_port: int = Field(description="Port of /livez, /readyz and /metrics")
     database_url: PostgresDsn = Field(description="postgresql+asyncpg://role:password@host:port/database")
     database_pool: int = Field(10, ge=2, le=100, description="Connections kept per process")
-    database_timeout: float = Field(30.0, gt=0, description="Longest single statement, seconds")
+    database_timeout: float = Field(
+        30.0, gt=0, description="Longest single statement, and longest silence within a transaction, seconds"
+    )
+    request_seconds: float = Field(
+        20.0, gt=0, description="Longest transaction of a request; then it is rolled back and answered 503"
+    )
     identity_public_key_file: Path = Field(
         description="Ed25519 public key (PEM) that the gateway's tokens are checked with"
     )
-    drain_seconds: float = Field(10.0, ge=0, description="How long in-flight requests may take after SIGTERM")
+    drain_notice_seconds: float = Field(
+        0.0, ge=0, description="How long requests are still taken after SIGTERM, while readiness already says no"
+    )
+    drain_seconds: float = Field(10.0, ge=0, description="How long in-flight requests may take after that")
     log_level: str = "INFO"
     failpoints_file: Path | None = Field(None, description="Fault tests only: file that arms a point to be killed at")
 

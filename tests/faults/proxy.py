@@ -32,6 +32,21 @@ def _break_off(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
+class _Gates:
+    """What connections get through, and whether their ends are told."""
+
+    def __init__(self) -> None:
+        self.ways: dict[Way, asyncio.Event] = {"to_server": asyncio.Event(), "to_client": asyncio.Event()}
+        self.ends = asyncio.Event()
+        self.open("to_server", "to_client", ends=True)
+
+    def open(self, *through: Way, ends: bool = False) -> None:
+        """Open these ways, close the others."""
+        for way, gate in self.ways.items():
+            (gate.set if way in through else gate.clear)()
+        (self.ends.set if ends else self.ends.clear)()
+
+
 class FaultProxy:
     """Forwards connections of `port` on 127.0.0.1 to a server, with faults on demand."""
 
@@ -43,9 +58,7 @@ class FaultProxy:
         self._server: asyncio.Server | None = None
         self._links: set[asyncio.Task[None]] = set()
         self._seconds = 0.0
-        self._passes: dict[Way, asyncio.Event] = {"to_server": asyncio.Event(), "to_client": asyncio.Event()}
-        self._tells_ends = asyncio.Event()
-        self._all_well()
+        self._gates = _Gates()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -75,34 +88,37 @@ class FaultProxy:
 
     def black_hole(self) -> None:
         """Accept connections and forward nothing either way, not even that a side has closed."""
-        self._call(self._only())
+        self._call(self._open())
 
     def half_open(self, through: Way = "to_server") -> None:
         """Only one direction goes through, and neither side is told that the other has closed."""
-        self._call(self._only(through))
+        self._call(self._open(through))
+
+    def lose(self) -> None:
+        """Forget the open connections, as a firewall does: nothing comes through them ever again. New ones are well."""
+
+        async def lose() -> None:
+            self._gates.open()
+            self._gates = _Gates()
+
+        self._call(lose())
 
     def refuse(self) -> None:
         """Refuse new connections; those that are open stay."""
         self._call(self._close_door())
 
     def heal(self) -> None:
-        """All is well again: what was kept back arrives, late."""
+        """All is well again: what was kept back arrives, late; only lost connections stay lost."""
 
         async def heal() -> None:
-            self._all_well()
+            self._seconds = 0.0
+            self._gates.open("to_server", "to_client", ends=True)
             await self._listen()
 
         self._call(heal())
 
-    def _all_well(self) -> None:
-        self._seconds = 0.0
-        for gate in (*self._passes.values(), self._tells_ends):
-            gate.set()
-
-    async def _only(self, *through: Way) -> None:
-        for way, gate in self._passes.items():
-            (gate.set if way in through else gate.clear)()
-        self._tells_ends.clear()
+    async def _open(self, *through: Way) -> None:
+        self._gates.open(*through)
 
     def _call(self, job: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(job, self._loop).result(_PATIENCE_SECONDS)
@@ -133,31 +149,33 @@ class FaultProxy:
         link.add_done_callback(self._links.discard)
 
     async def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        writers = [to_client]
+        writers, gates = [to_client], self._gates
         try:
-            await self._passes["to_server"].wait()
+            await gates.ways["to_server"].wait()
             from_server, to_server = await asyncio.open_connection(*self._target)
             writers.append(to_server)
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._forward("to_server", from_client, to_server))
-                both.create_task(self._forward("to_client", from_server, to_client))
+                both.create_task(self._forward(gates, "to_server", from_client, to_server))
+                both.create_task(self._forward(gates, "to_client", from_server, to_client))
             for writer in writers:
                 writer.close()
                 await writer.wait_closed()
         except (OSError, ExceptionGroup):
-            await self._tells_ends.wait()
+            await gates.ends.wait()
         finally:
             for writer in writers:
                 _break_off(writer)
 
-    async def _forward(self, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(
+        self, gates: _Gates, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         while piece := await reader.read(_CHUNK):
             if self._seconds:
                 await asyncio.sleep(self._seconds)
-            await self._passes[way].wait()
+            await gates.ways[way].wait()
             writer.write(piece)
             await writer.drain()
-        await self._passes[way].wait()
-        await self._tells_ends.wait()
+        await gates.ways[way].wait()
+        await gates.ends.wait()
         if writer.can_write_eof():
             writer.write_eof()

@@ -172,3 +172,12 @@ def test_refuses_new_connections_only(proxy: FaultProxy, client: socket.socket) 
     proxy.heal()
     with _connect(proxy) as another:
         assert _echoed(another, b"welcome")
+
+
+def test_lost_connections_stay_lost_and_new_ones_are_well(proxy: FaultProxy, client: socket.socket) -> None:
+    proxy.lose()
+    assert not _echoed(client, b"lost", SHORT_SECONDS)
+    with _connect(proxy) as another:
+        assert _echoed(another, b"well")
+    proxy.heal()
+    assert not _arrives(client, b"lost", SHORT_SECONDS)
