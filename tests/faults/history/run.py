@@ -15,16 +15,17 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import httpx
+import nats
 
 from tests.faults.history.checker import Violation, check
 from tests.faults.history.clients import Board, Client
-from tests.faults.history.evidence import Evidence, gather
+from tests.faults.history.evidence import STREAM_OF, Evidence, gather
 from tests.faults.history.follow import Follower, ask_platform
 from tests.faults.history.nemesis import Lane, Nemesis, Plan, heal, plans
 from tests.faults.history.quiet import wait_until_quiet
@@ -32,11 +33,14 @@ from tests.faults.history.record import History
 from tests.faults.platform import SERVICES, Platform, platform
 
 REPLICAS = 2
-CLIENTS = 8
+CLIENTS = 10
 ROUND_SECONDS = 100.0
 QUIET_SECONDS = 120.0
 LANES: tuple[Lane, ...] = ("processes", "surroundings")
 _SHOWN = 40
+_WINDOW_SECONDS = 0.1
+_END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'kkb%';"
+"""A session keeps the settings that it began with."""
 
 
 @dataclass
@@ -167,14 +171,25 @@ class Run:
         self.history.close()
 
 
-def make_durable(running: Platform) -> None:
-    """Throw-away servers forget the last commits when killed; these must keep what they acknowledged."""
+async def make_harder(running: Platform) -> None:
+    """Settings under which a promise rests on the platform alone.
+
+    Throw-away servers forget the last commits when killed; these must keep what they acknowledged. Streams forget at
+    once which events they hold, so that what the relay sends again does arrive again.
+    """
     for service in SERVICES:
         running.sql(service, f"ALTER ROLE kkb_{service} SET synchronous_commit = on;")
+    running.sql("registry", _END_SESSIONS)
+    client = await nats.connect(running.nats_url)
+    for stream in STREAM_OF.values():
+        config = (await client.jetstream().stream_info(stream)).config
+        await client.jetstream().update_stream(replace(config, duplicate_window=_WINDOW_SECONDS))
+    await client.close()
 
 
 async def run(running: Platform, seed: str, seconds: float, folder: Path, replicas: int = REPLICAS) -> Outcome:
     """Rounds until the time is over or something is wrong."""
+    await make_harder(running)
     async with Run(running, seed, folder, {lane: plans(seed, lane, replicas) for lane in LANES}) as one:
         while True:
             outcome = await one.round(min(ROUND_SECONDS, seconds - one.seconds))
@@ -194,7 +209,6 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="kkb-faults-"))
     print(f"seed {seed}, {chosen.seconds:.0f} s; logs, history and report in {folder}", flush=True)
     with platform(folder, chosen.replicas, through_proxies=True) as running:
-        make_durable(running)
         outcome = asyncio.run(run(running, seed, chosen.seconds, folder, chosen.replicas))
     print(outcome.report())
     if not outcome.violations:
