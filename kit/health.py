@@ -13,6 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 from contracts.events import STREAMS
 from kit.bus import Bus
 from kit.database import Database
+from kit.dead_letters.store import count_open
 from kit.inbox import Consumer
 from kit.ops import Check, Health
 from kit.relay import LOCK, Relay
@@ -24,7 +25,6 @@ _LEADER = sa.text(
     "WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid = :lock AND l.objsubid = 1 "
     "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
-_DEAD = sa.text("SELECT consumer, count(*) FROM dead_letters WHERE outcome IS NULL GROUP BY consumer ORDER BY consumer")
 
 
 def health_of(app: FastAPI) -> Health:
@@ -144,8 +144,8 @@ def _consumer_of(app: FastAPI, name: str) -> Check:
 
 async def _dead_letters(database: Database) -> str | None:
     async with database.engine.connect() as connection:
-        found = (await connection.execute(_DEAD)).all()
-    return f"open: {', '.join(f'{consumer} {number}' for consumer, number in found)}" if found else None
+        found = await count_open(connection)
+    return f"open: {', '.join(f'{consumer} {number}' for consumer, number in sorted(found.items()))}" if found else None
 
 
 def _moment(when: datetime | None) -> str:
