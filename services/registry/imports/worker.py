@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
+import sqlalchemy as sa
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from kit import clock
 from kit.database import Database
+from kit.tasks import stop
 from services.registry.imports import running, store
 
 KEPT: Final = timedelta(days=90)
@@ -22,6 +26,7 @@ KEPT: Final = timedelta(days=90)
 _POLL_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 5.0
 _ERASE_EVERY_SECONDS: Final = 3600.0
+_HEARD_EVERY_SECONDS: Final = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +55,23 @@ async def run_next(database: Database) -> bool:
         number = await store.claim(claim)
         if number is None:
             return False
-        await running.run(database, number)
+        await _while_held(claim, running.run(database, number))
         await store.unqueue(claim, number)
     return True
+
+
+async def _while_held(claim: AsyncSession, run: Coroutine[Any, Any, None]) -> None:
+    """Run it; meanwhile let PostgreSQL hear of the claim, for it ends a transaction that stays silent.
+
+    So a process that was frozen loses its import to another, and one that has lost it stops.
+    """
+    task = asyncio.create_task(run)
+    try:
+        while not (await asyncio.wait({task}, timeout=_HEARD_EVERY_SECONDS))[0]:
+            await claim.execute(sa.text("SELECT 1"))
+        task.result()
+    finally:
+        await stop([task])
 
 
 async def erase_old(database: Database) -> None:
