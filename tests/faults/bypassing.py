@@ -33,6 +33,7 @@ from kit.process import Service, run
 from kit.settings import ServiceSettings
 
 SETTING = "KKB_TESTS_MISTAKES"
+_PATIENCE_SECONDS = 30
 log = logging.getLogger(__name__)
 
 
@@ -59,10 +60,11 @@ def publish_after_commit(settings: ServiceSettings) -> None:
         try:
             async with connecting:
                 if not client.is_connected:
-                    await client.connect(settings.nats_url, connect_timeout=2)
+                    await client.connect(settings.nats_url, connect_timeout=_PATIENCE_SECONDS)
             for event in events:
                 headers = {"Nats-Msg-Id": str(event.id)}
-                await client.jetstream().publish(event.nats_subject, kit.outbox.wire(event), headers=headers)
+                stream = client.jetstream(timeout=_PATIENCE_SECONDS)
+                await stream.publish(event.nats_subject, kit.outbox.wire(event), headers=headers)
         except (nats.errors.Error, OSError, TimeoutError):
             log.exception("not published")
 

@@ -59,6 +59,8 @@ class Client:
     seen: dict[str, int] = field(default_factory=dict)
     """The newest version or revision this client has seen, by what it was of."""
     done: int = 0
+    least_patience: float = 0.0
+    """Seconds to wait for an answer at least, whatever the intent says."""
 
     async def run(self, seed: str, ending: asyncio.Event) -> None:
         """Go on until told to end; what is in hand is finished."""
@@ -226,7 +228,7 @@ class Client:
         headers |= {"If-Match": operation.if_match} if operation.if_match else {}
         attempt = self.history.invoke(operation, replica % len(urls))
         try:
-            async with asyncio.timeout(intent.patience):
+            async with asyncio.timeout(max(intent.patience, self.least_patience)):
                 url = urls[replica % len(urls)] + operation.path
                 answer = await self.http.request(operation.method, url, json=operation.body, headers=headers)
             attempt.status, attempt.body = answer.status_code, _essence(operation.action, answer)

@@ -38,6 +38,7 @@ ROUND_SECONDS = 100.0
 QUIET_SECONDS = 120.0
 LANES: tuple[Lane, ...] = ("processes", "surroundings")
 _SHOWN = 40
+_PATIENT_SECONDS = 25.0
 _WINDOW_SECONDS = 0.1
 _END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'kkb%';"
 """A session keeps the settings that it began with."""
@@ -118,7 +119,12 @@ class Run:
         self.seconds = 0.0
 
     async def round(self, seconds: float, *, faults: bool = True) -> Outcome:
-        """Load and faults for so long; then everything is healed, quiet and compared."""
+        """Load and faults for so long; then everything is healed, quiet and compared.
+
+        Without faults clients are patient, so that nothing but a slow machine leaves an outcome unknown.
+        """
+        for client in self.clients:
+            client.least_patience = 0.0 if faults else _PATIENT_SECONDS
         ending, breaking = asyncio.Event(), asyncio.Event()
         asking = [asyncio.create_task(client.run(self.seed, ending)) for client in self.clients]
         asking += [asyncio.create_task(follower.run(ending)) for follower in self.followers]
