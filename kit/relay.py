@@ -37,6 +37,7 @@ _BATCH = 500
 _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 _STATEMENT_SECONDS = 30.0
+_LEADER_STATEMENT_SECONDS = 10.0
 _MEASURE_EVERY_SECONDS = 5.0
 _CLEAN_EVERY_SECONDS = 3600.0
 _CLEAN_AT_ONCE = 10_000
@@ -47,7 +48,8 @@ _SESSION = {
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
-# The leader asks every second. One that has gone silent (its machine, its network) loses its lock with its session.
+# The leader asks every second. One that has gone silent (its machine, its network) loses its lock with its session;
+# cut off, it has given up by itself before (_LEADER_STATEMENT_SECONDS).
 _LEADER_SESSION = _SESSION | {"idle_session_timeout": "15s"}
 
 _FIRST = "INSERT INTO publication DEFAULT VALUES ON CONFLICT DO NOTHING"
@@ -118,16 +120,16 @@ class Relay:
                 metrics.forget_outbox()
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _connect(self, held: contextlib.AsyncExitStack, session: dict[str, str]) -> asyncpg.Connection:
-        connection = await asyncpg.connect(
-            self._dsn, timeout=5, command_timeout=_STATEMENT_SECONDS, server_settings=session
-        )
+    async def _connect(
+        self, held: contextlib.AsyncExitStack, session: dict[str, str], seconds: float = _STATEMENT_SECONDS
+    ) -> asyncpg.Connection:
+        connection = await asyncpg.connect(self._dsn, timeout=5, command_timeout=seconds, server_settings=session)
         held.callback(connection.terminate)
         return connection
 
     async def _lead(self) -> None:
         async with contextlib.AsyncExitStack() as held:
-            leader = await self._connect(held, _LEADER_SESSION)
+            leader = await self._connect(held, _LEADER_SESSION, _LEADER_STATEMENT_SECONDS)
             await _stand_by(leader)
             await leader.execute(_FIRST)
             self.leads = True
