@@ -13,7 +13,6 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import nats
@@ -26,6 +25,7 @@ from contracts.events import STREAMS
 from kit import metrics
 from kit.bus import Bus, ensure_stream
 from kit.ids import uuid7
+from kit.positions import Positions
 from kit.stream import NotRead, position_of, read, send
 
 log = logging.getLogger(__name__)
@@ -46,25 +46,6 @@ _ROWS = (
 _DONE = (
     "UPDATE publication SET stream_created = $1, stream_sequence = $2, reconciled_at = now() RETURNING reconciled_at"
 )
-
-
-class Held:
-    """Positions that a stream holds, a bit each: a hundred thousand events take 12 kB."""
-
-    def __init__(self, last: int) -> None:
-        self._bits = bytearray(last // 8 + 1)
-        self._last = last
-        self.newest = 0
-        """The highest position seen, also beyond `last`."""
-
-    def add(self, position: int) -> None:
-        """Note a position."""
-        self.newest = max(self.newest, position)
-        if 0 < position <= self._last:
-            self._bits[position >> 3] |= 1 << (position & 7)
-
-    def __contains__(self, position: int) -> bool:
-        return bool(self._bits[position >> 3] & 1 << (position & 7))
 
 
 class Reconciler:
@@ -164,14 +145,14 @@ class Reconciler:
         held = await self._held(client, state, info)
         if await self._renew_feed(connection, state, held.newest):
             state = await connection.fetchrow(_STATE)
-            held = Held(state["published"])
+            held = Positions()
         await self._send_missing(connection, jetstream, state, held)
         done = await connection.fetchval(_DONE, info.created, info.state.last_seq)
         metrics.RECONCILER_SUCCESS.set(done.timestamp())
 
-    async def _held(self, client: Client, state: Any, info: StreamInfo) -> Held:
+    async def _held(self, client: Client, state: Any, info: StreamInfo) -> Positions:
         """Positions of our feed on the stream; only headers are read."""
-        held = Held(state["published"])
+        held = Positions()
         if state["published"] and info.state.messages:
             first, last = info.state.first_seq, info.state.last_seq
             async for batch in read(client, self._stream, first, last, headers_only=True):
@@ -182,7 +163,7 @@ class Reconciler:
         return held
 
     async def _send_missing(
-        self, connection: asyncpg.Connection, jetstream: JetStreamContext, state: Any, held: Held
+        self, connection: asyncpg.Connection, jetstream: JetStreamContext, state: Any, held: Positions
     ) -> None:
         after, total = 0, 0
         while rows := await connection.fetch(_POSITIONS, after, state["published"], _POSITIONS_AT_ONCE):
@@ -191,19 +172,19 @@ class Reconciler:
             metrics.RECONCILER_FINDINGS.labels("missing").inc(len(missing))
             for start in range(0, len(missing), _SEND_AT_ONCE):
                 lost = await connection.fetch(_ROWS, missing[start : start + _SEND_AT_ONCE])
-                await _send_again(jetstream, state["feed_id"], lost)
+                await _send_again(jetstream, state, lost)
                 metrics.RECONCILER_REPUBLISHED.inc(len(lost))
             total += len(missing)
         if total:
             log.error("published %d events again that the stream %s had lost", total, self._stream)
 
 
-async def _send_again(jetstream: JetStreamContext, feed: UUID, rows: Sequence[Any]) -> None:
-    answers = _accepted(await send(jetstream, feed, rows))
+async def _send_again(jetstream: JetStreamContext, state: Any, rows: Sequence[Any]) -> None:
+    answers = _accepted(await send(jetstream, state, rows))
     # within its window a stream remembers the ids of messages that it no longer holds, and refuses them as duplicates
     refused = [row for row, answer in zip(rows, answers, strict=True) if answer.duplicate]
     if refused:
-        _accepted(await send(jetstream, feed, refused, suffix=f":{uuid7()}"))
+        _accepted(await send(jetstream, state, refused, suffix=f":{uuid7()}"))
 
 
 def _accepted(answers: Sequence[PubAck | Exception]) -> list[PubAck]:

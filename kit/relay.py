@@ -168,7 +168,7 @@ class Relay:
     async def _publish_batch(
         self, connection: asyncpg.Connection, state: Any, rows: list[Any], reconciler: Reconciler
     ) -> None:
-        acknowledged = await self._send(state["feed_id"], rows)
+        acknowledged = await self._send(state, rows)
         if acknowledged:
             failpoints.reach("after_publish")
             newest = max(ack.seq for ack in acknowledged)
@@ -180,11 +180,11 @@ class Relay:
             metrics.OUTBOX_FAILURES.inc()
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _send(self, feed: object, rows: list[Any]) -> list[PubAck]:
+    async def _send(self, state: Any, rows: list[Any]) -> list[PubAck]:
         """Send a batch in order without waiting between messages; acknowledgements up to the first that is missing."""
         jetstream = await self._bus.jetstream()
         acknowledged: list[PubAck] = []
-        for answer in await send(jetstream, feed, rows):
+        for answer in await send(jetstream, state, rows):
             if isinstance(answer, Exception):
                 log.warning("not published, will be tried again: %s", answer or type(answer).__name__)
                 break

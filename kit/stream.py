@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 POSITION_HEADER = "Kkb-Position"
 """Header of a message: `<feed id>:<position>`."""
+PUBLISHED_HEADER = "Kkb-Published"
+"""Header of a message: the position up to which its feed had been published when this message was sent. Whoever reads a
+stream knows by it that the stream must hold more than he has found."""
 WRITTEN_HEADER = "Kkb-Written"
 """Header of a message: when the event was written into the outbox (ISO 8601). An event that is told again keeps the
 time of its change, so only this says how long it was on its way."""
@@ -42,21 +45,22 @@ class NotRead(Exception):
 
 
 async def send(
-    jetstream: JetStreamContext, feed: object, rows: Sequence[Any], *, suffix: str = ""
+    jetstream: JetStreamContext, state: Any, rows: Sequence[Any], *, suffix: str = ""
 ) -> list[PubAck | Exception]:
     """Send outbox rows (position, event_id, type, region_code, body, created_at) in order, without waiting in between.
 
-    `suffix` makes messages whose Nats-Msg-Id the stream may still remember new to it. Answers for each row the stream's
+    `state` is the publication: feed_id, published. `suffix` makes messages whose Nats-Msg-Id the stream may still remember new to it. Answers for each row the stream's
     acknowledgement, or why there is none.
     """
-    return await asyncio.gather(*(_send_one(jetstream, feed, row, suffix) for row in rows))
+    return await asyncio.gather(*(_send_one(jetstream, state, row, suffix) for row in rows))
 
 
-async def _send_one(jetstream: JetStreamContext, feed: object, row: Any, suffix: str) -> PubAck | Exception:
+async def _send_one(jetstream: JetStreamContext, state: Any, row: Any, suffix: str) -> PubAck | Exception:
     headers = {
         "Nats-Msg-Id": f"{row['event_id']}{suffix}",
         "Content-Type": "application/cloudevents+json; charset=utf-8",
-        POSITION_HEADER: f"{feed}:{row['position']}",
+        POSITION_HEADER: f"{state['feed_id']}:{row['position']}",
+        PUBLISHED_HEADER: str(state["published"]),
         WRITTEN_HEADER: row["created_at"].astimezone(UTC).isoformat(),
     }
     try:
@@ -72,6 +76,12 @@ def position_of(message: Msg | RawStreamMsg) -> tuple[UUID, int] | None:
         return UUID(feed), int(position)
     except ValueError:
         return None
+
+
+def published_up_to(message: Msg) -> int:
+    """The position up to which the message's feed had been published when it was sent; 0 where it does not say."""
+    told = (message.headers or {}).get(PUBLISHED_HEADER) or ""
+    return int(told) if told.isdecimal() else 0
 
 
 def written_at(message: Msg) -> datetime | None:

@@ -18,7 +18,7 @@ from nats.aio.client import Client
 from contracts.events import STREAMS, Event
 from kit import metrics
 from kit.bus import ensure_stream
-from kit.reconciler import Held
+from kit.positions import Positions
 from kit.stream import position_of, read, written_at
 from tests.conftest import eventually
 from tests.kit.line import Line, has_effects
@@ -288,9 +288,19 @@ class TestReading:
             last = (await client.jetstream().stream_info(STREAM)).state.last_seq
             assert [batch async for batch in read(client, STREAM, last + 1, last + 5)] == []
 
-    def test_bits(self) -> None:
-        held = Held(20)
-        for position in (1, 8, 20, 99):
-            held.add(position)
-        assert [p for p in range(1, 21) if p in held] == [1, 8, 20]
-        assert held.newest == 99
+    def test_positions(self) -> None:
+        seen = Positions()
+        for position in (0, 1, 8, 20, 99):
+            seen.add(position)
+        assert [p for p in range(200) if p in seen] == [1, 8, 20, 99]
+        assert seen.newest == 99
+        for position in range(9, 99):
+            seen.add(position)
+        assert [seen.first_gap(*span) for span in ((8, 99), (9, 16), (1, 99), (90, 120), (300, 301), (5, 4))] == [
+            None,
+            None,
+            2,
+            100,
+            300,
+            None,
+        ]
