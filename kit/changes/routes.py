@@ -13,7 +13,7 @@ from contracts.events import BY_TYPE
 from kit import metrics
 from kit.access import Caller, Scope, requires
 from kit.changes import TAG, cursor
-from kit.changes.schemas import ChangeFilters, filters_of, page_of
+from kit.changes.schemas import LONGEST_SECONDS, ChangeFilters, filters_of, page_of
 from kit.changes.store import Stretch, Wanted, read
 from kit.changes.types import types_by_name
 from kit.changes.watch import Watch
@@ -50,7 +50,8 @@ def changes_router(service: str) -> APIRouter:
         kinds: Sequence[str] = getattr(asked, "type")  # noqa: B009 - the field is the service's own model's
         types = frozenset[str]().union(*(names[name] for name in kinds)) if kinds else None
         wanted = Wanted(reader.narrow(asked.region), types)
-        stretch = await _next(request, service, asked, wanted)
+        async with asyncio.timeout(LONGEST_SECONDS):
+            stretch = await _next(request, service, asked, wanted)
         metrics.CHANGES_ITEMS.labels(service).inc(len(stretch.rows))
         return Response(_page(service, stretch), media_type="application/json")
 

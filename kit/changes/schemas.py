@@ -10,7 +10,8 @@ from contracts.regions import RegionCode
 from kit.changes.types import types_by_name, types_of
 
 MAX_WAIT_SECONDS = 25
-"""Below the 30 s after which the gateway gives a service up that has not begun to answer."""
+LONGEST_SECONDS = 29
+"""Waiting and reading together: below the 30 s after which the gateway gives up a service that does not answer."""
 
 
 class ChangeFilters(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,7 @@ async def read(database: Database, since: Place | None, wanted: Wanted, limit: i
     Raises:
         FeedReset: the place lies in another feed, or beyond this one's end.
         Unavailable: nothing was ever placed here, and nobody knows the feed's id yet.
+        TimeoutError: the database does not answer.
     """
     parameters: dict[str, Any] = {"since": since.position if since else 0, "limit": limit + 1}
     if wanted.region is not None:
@@ -67,7 +69,7 @@ async def read(database: Database, since: Place | None, wanted: Wanted, limit: i
     if wanted.types is not None:
         parameters["types"] = sorted(wanted.types)
     statement = _STATEMENTS[wanted.region is not None, wanted.types is not None]
-    async with database.engine.connect() as connection:
+    async with asyncio.timeout(database.request_seconds), database.engine.connect() as connection:
         if wanted.region is not None:
             await connection.execute(PLANNED_FOR_ITS_VALUES)
         rows = (await connection.execute(statement, parameters)).all()

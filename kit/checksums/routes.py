@@ -22,6 +22,8 @@ ChecksumReader = Annotated[Caller, requires(Scope.CHANGES_READ)]
 _AT_ONCE = 2
 """Checksums of the whole country take seconds; more of them side by side would take all connections."""
 _TURN_SECONDS = 5.0
+_LONGEST_SECONDS = 23.0
+"""With the wait for a turn below the 30 s after which the gateway gives up a service that does not answer."""
 
 
 def checksums_router(service: str, things: Sequence[Thing]) -> APIRouter:
@@ -40,7 +42,7 @@ def checksums_router(service: str, things: Sequence[Thing]) -> APIRouter:
         """
         region = reader.narrow(filters.region)
         by = _parts_level(region)
-        async with _turn(turns), snapshot(request.app.state.database) as now:
+        async with _turn(turns), _limited(), snapshot(request.app.state.database) as now:
             return Checksums(
                 service=service,
                 region_code=region,
@@ -67,6 +69,17 @@ async def _of_kind(now: Snapshot, thing: Thing, region: str | None, by: RegionLe
         digest=whole.digest,
         parts=[PartChecksum(region_code=code, count=one.count, digest=one.digest) for code, one in sums.items()],
     )
+
+
+@asynccontextmanager
+async def _limited() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(_LONGEST_SECONDS) as limit:
+            yield
+    except TimeoutError:
+        if limit.expired():
+            raise Unavailable("so much takes too long; ask for the parts of the region one by one") from None
+        raise
 
 
 @asynccontextmanager

@@ -14,7 +14,9 @@ import sqlalchemy as sa
 
 from contracts.events import Event, VillageChanged, VillageKey, VillageRegistered
 from contracts.examples import example
-from deploy.embedded.throwaway import ThrowawayServers, throwaway_servers
+from deploy.embedded.ports import free_port
+from deploy.embedded.servers import EmbeddedNats
+from deploy.embedded.throwaway import throwaway_servers
 from kit.changes.watch import Watch
 from kit.database import Database
 from kit.ids import uuid7
@@ -41,9 +43,9 @@ def changed(village: UUID, version: int, at: str = DESA) -> Any:
 class Feed:
     """A running service with its feed."""
 
-    def __init__(self, client: httpx.AsyncClient, servers: ThrowawayServers) -> None:
+    def __init__(self, client: httpx.AsyncClient, nats: EmbeddedNats) -> None:
         self.client = client
-        self.servers = servers
+        self.nats = nats
 
     @property
     def database(self) -> Database:
@@ -91,14 +93,19 @@ StartFeed = Callable[[], AbstractAsyncContextManager[Feed]]
 
 @pytest.fixture(scope="package")
 def start_feed(public_key_file: Path) -> Iterator[StartFeed]:
-    """Start the tiny service on a new database of this package's own servers."""
+    """Start the tiny service on a new database and a NATS of its own: a stream that knows another feed resets this."""
     with throwaway_servers() as servers:
 
         @asynccontextmanager
         async def start() -> AsyncIterator[Feed]:
             url = servers.fresh_database("registry")
-            async with running(TINY, url, servers.nats_url, public_key_file) as client:
-                yield Feed(client, servers)
+            nats = EmbeddedNats(servers.folder / uuid7().hex, free_port(), durable=False)
+            nats.start()
+            try:
+                async with running(TINY, url, nats.url, public_key_file) as client:
+                    yield Feed(client, nats)
+            finally:
+                nats.stop()
 
         yield start
 

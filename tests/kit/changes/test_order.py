@@ -96,10 +96,10 @@ async def test_a_reader_among_many_writers_sees_everything_once_and_in_order(fee
 
 async def test_the_feed_goes_on_while_nats_is_away(feed: Feed) -> None:
     since = await feed.head()
-    feed.servers.nats.stop()
+    feed.nats.stop()
     try:
         one = event()
         await feed.commit(one)
         assert ids(await feed.page(since=since, wait=20)) == [str(one.id)]
     finally:
-        feed.servers.nats.start()
+        feed.nats.start()

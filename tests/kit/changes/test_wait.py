@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from prometheus_client import REGISTRY
 
+from deploy.embedded.ports import free_port
 from kit.health import health_of
 from kit.ids import uuid7
 from kit.observe import Observed
@@ -190,3 +196,51 @@ async def test_a_process_that_drains_lets_everybody_go_at_once(start_feed: Start
             for task in tasks:
                 assert await task == {"items": [], "next_since": since, "more": False}
             assert (await feed.page(since=since, wait=LONG))["items"] == []
+
+
+async def test_a_real_process_answers_those_who_wait_before_it_ends(
+    start_feed: StartFeed, public_key_file: Path
+) -> None:
+    async with start_feed() as feed:
+        since = await feed.head()
+        settings: Any = app_of(feed.client).state.settings
+        port, ops_port = free_port(), free_port()
+        environment = {
+            "KKB_PORT": str(port),
+            "KKB_OPS_PORT": str(ops_port),
+            "KKB_DATABASE_URL": str(settings.database_url),
+            "KKB_NATS_URL": settings.nats_url,
+            "KKB_IDENTITY_PUBLIC_KEY_FILE": str(public_key_file),
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.registry", env={**os.environ, **environment}, stdout=subprocess.DEVNULL
+        )
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=60) as client:
+                asking = await eventually(lambda: _asking(client, since, ops_port))
+                process.send_signal(signal.SIGTERM)
+                async with asyncio.timeout(LONG / 2):
+                    answer = await asking
+                    assert (answer.status_code, answer.json()["next_since"]) == (200, since)
+                    assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+async def _asking(client: httpx.AsyncClient, since: str, ops_port: int) -> asyncio.Task[httpx.Response] | None:
+    """A request that waits at the process, once it is ready; none before."""
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{ops_port}") as ops:
+            await ops.get("/readyz")
+            query = {"since": since, "wait": LONG}
+            asking = asyncio.create_task(client.get("/changes/registry", params=query, headers=caller("reader")))
+            await eventually(lambda: _has_waiter(ops), 20)
+            return asking
+    except httpx.ConnectError:
+        return None
+
+
+async def _has_waiter(ops: httpx.AsyncClient) -> bool:
+    return "kkb_changes_waiters 1.0" in (await ops.get("/metrics")).text

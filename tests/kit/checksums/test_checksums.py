@@ -242,6 +242,17 @@ class TestMoment:
         assert (third.status_code, "retry-after" in third.headers) == (503, True)
         assert [answer.status_code for answer in await asyncio.gather(*two)] == [200, 200]
 
+    async def test_what_takes_too_long_is_refused_with_advice(
+        self, holding: Holding, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(routes, "_LONGEST_SECONDS", 0.2)
+        async with app_of(holding.client).state.database.transaction() as session:
+            await session.execute(sa.text("LOCK TABLE places"))
+            answer = await holding.get()
+        assert answer.status_code == 503
+        assert "ask for the parts of the region one by one" in answer.json()["detail"]
+        assert (await holding.get(region="91")).status_code == 200
+
 
 class TestLines:
     def test_an_empty_group_and_one_that_is_not_there_are_the_same(self) -> None:
