@@ -190,6 +190,10 @@ def _answers(seen: _Seen) -> Iterator[Violation]:
                 problem = _answer_problem(operation, attempt.status, attempt.body, attempt.retry_after)
                 if problem:
                     yield Violation("answer", f"{operation.action}: {problem}", (operation.id,))
+                if operation.action == "register" and attempt.status == 409:
+                    taken = seen.village_rows.get(attempt.body["existing_id"])
+                    if taken is None or taken["region_code"] != operation.about["desa"]:
+                        yield Violation("answer", "register: refused for a village that is not there", (operation.id,))
         bodies = [attempt.body for attempt in operation.attempts if attempt.outcome == "acknowledged"]
         if any(body != bodies[0] for body in bodies[1:]):
             yield Violation("answer", f"{operation.action}: repeated, and answered otherwise", (operation.id,))

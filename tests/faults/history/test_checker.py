@@ -290,6 +290,14 @@ def refuse_the_current_etag(story: Story) -> tuple[str, ...]:
     return (refused.id,)
 
 
+def refuse_for_nobody(story: Story) -> tuple[str, ...]:
+    refused = Operation("c1-x", 1, "register", "registry", "POST", "/villages", about={"desa": DESA})
+    attempt = story.history.invoke(refused, 0)
+    attempt.status, attempt.body = 409, {"existing_id": story.other}
+    story.history.complete(refused, attempt)
+    return (refused.id,)
+
+
 def read_an_older_village(story: Story) -> tuple[str, ...]:
     assert story.read.answer is not None
     story.read.answer.body["version"] -= 1
@@ -424,6 +432,7 @@ BROKEN: list[tuple[str, Callable[[Story], tuple[str, ...]]]] = [
     ("answer", answer_a_repetition_otherwise),
     ("answer", answer_with_a_defect),
     ("answer", refuse_the_current_etag),
+    ("answer", refuse_for_nobody),
     ("read", read_an_older_village),
     ("read", read_what_was_never_written),
     ("read", read_a_village_from_the_future),
