@@ -37,7 +37,8 @@ class Watch:
         self._waiters: set[Waiter] = set()
         self._waiting = 0
         self._placed = asyncio.Event()
-        self._seen = 0
+        self._seen: int | None = None
+        """Position of the newest event looked at; None while nobody waits."""
         self.ended = False
         """Whether nobody waits here any more, because the process ends."""
 
@@ -85,27 +86,35 @@ class Watch:
         connection = await asyncpg.connect(self._dsn, timeout=_STATEMENT_SECONDS, command_timeout=_STATEMENT_SECONDS)
         try:
             await connection.add_listener(PLACED_CHANNEL, lambda *_: self._placed.set())
-            await self._begin(connection)
+            self._seen = None
             while True:
+                await self._step(connection)
                 with contextlib.suppress(TimeoutError):  # a notification can be lost
                     await asyncio.wait_for(self._placed.wait(), _POLL_SECONDS)
                 self._placed.clear()
-                await (self._look(connection) if self._waiters else self._begin(connection))
         finally:
             connection.terminate()
+
+    async def _step(self, connection: asyncpg.Connection) -> None:
+        if not self._waiters:
+            self._seen = None
+        elif self._seen is None:
+            await self._begin(connection)
+        else:
+            await self._look(connection, self._seen)
 
     async def _begin(self, connection: asyncpg.Connection) -> None:
         """Look on from the newest event; who came before that must read himself what he may have missed."""
         self._seen = await connection.fetchval(_HEAD) or 0
         self._wake_all()
 
-    async def _look(self, connection: asyncpg.Connection) -> None:
+    async def _look(self, connection: asyncpg.Connection, seen: int) -> None:
         while True:
-            rows = await connection.fetch(_PLACED, self._seen, _AT_ONCE)
+            rows = await connection.fetch(_PLACED, seen, _AT_ONCE)
             for waiter in self._waiters:
                 waiter.look(rows)
             if rows:
-                self._seen = rows[-1]["position"]
+                seen = self._seen = rows[-1]["position"]
             if len(rows) < _AT_ONCE:
                 return
 
