@@ -20,8 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.events import VillageRegistered
 from contracts.examples import example
 from contracts.facts import FACTS_OF
+from contracts.regions import RegionLevel
 from deploy.embedded.throwaway import ThrowawayServers
 from kit.checksums import routes
+from kit.checksums.store import snapshot
 from kit.checksums.things import reports, villages
 from kit.ids import uuid7
 from kit.outbox import publish
@@ -229,6 +231,20 @@ class TestMoment:
                 await publish(other, [event])
             assert (await holding.sums(region="33.26"))["settled"] is False
         assert (await holding.sums(region="33.26"))["settled"] is True
+
+    async def test_everything_is_of_one_moment(self, holding: Holding) -> None:
+        database = app_of(holding.client).state.database
+        (places, _), code, by = HOLDING.checksums, "91.01.01.2001", RegionLevel.VILLAGE
+        async with snapshot(database) as now:
+            before = await now.sums(places, code, by)
+            async with database.transaction() as session:
+                row = "INSERT INTO places VALUES (gen_random_uuid(), :code, 'x', 'active')"
+                await session.execute(sa.text(row), {"code": code})
+            assert await now.sums(places, code, by) == before == {}
+        async with snapshot(database) as then:
+            assert (await then.sums(places, code, by))[code].count == 1
+        async with database.transaction() as session:
+            await session.execute(sa.text("DELETE FROM places WHERE region_code = :code"), {"code": code})
 
     async def test_more_than_can_be_computed_at_once_is_refused(
         self, holding: Holding, monkeypatch: pytest.MonkeyPatch
