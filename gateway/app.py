@@ -30,6 +30,7 @@ from kit.health import database_checks
 from kit.metrics import WITHOUT_EVENTS, watch_pool
 from kit.ops import Health
 from kit.process import contract_application
+from kit.tasks import keep_running
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,10 @@ def _table(documents: Mapping[str, Document]) -> RoutingTable:
 async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
     keyring: Keyring = own.state.keyring
     dsn = str(own.state.settings.database_url).replace("+asyncpg", "", 1)
-    own.state.tasks = [asyncio.create_task(keyring.listen(dsn)), asyncio.create_task(keyring.note_use())]
+    own.state.tasks = [
+        asyncio.create_task(keep_running("the listener for revoked keys", lambda: keyring.listen(dsn))),
+        asyncio.create_task(keep_running("the note of keys' use", keyring.note_use)),
+    ]
     first = asyncio.create_task(own.state.bootstrap.run())
     try:
         yield

@@ -260,6 +260,8 @@ DATABASE_AWAY: tuple[type[Exception], ...] = (
     database_errors.TimeoutError,
     # not wrapped by SQLAlchemy where it breaks off while a new connection is being set up
     asyncpg.InterfaceError,
+    # nor where the connection is lost while a statement is being sent
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
@@ -297,8 +299,9 @@ _DATABASE_ERRORS = (database_errors.DBAPIError, asyncpg.PostgresError)
 _UNSTORABLE_CHARACTER = "22021"
 """SQLSTATE of text that PostgreSQL cannot hold, such as NUL."""
 
-_AWAY_STATES = ("08", "53", "57P")
-"""SQLSTATE classes: connection exception, insufficient resources, operator intervention (shutdown, starting up)."""
+_AWAY_STATES = ("08", "53", "57P", "57014", "25P03")
+"""SQLSTATE classes: connection exception, insufficient resources, operator intervention (shutdown, starting up); and the
+server's own limits: a statement that took too long, a transaction that was silent for too long."""
 
 
 def is_database_away(error: BaseException) -> bool:

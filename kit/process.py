@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -36,7 +37,7 @@ from kit.re_emissions.worker import run_re_emissions
 from kit.relay import Relay
 from kit.settings import ProcessSettings, ServiceSettings
 from kit.sockets import Loop
-from kit.tasks import stop
+from kit.tasks import keep_running, stop
 
 log = logging.getLogger(__name__)
 
@@ -124,14 +125,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database: Database = app.state.database
     bus: Bus = app.state.bus
     consumers: Sequence[Consumer] = app.state.consumers
-    consuming = [asyncio.create_task(consumer.run()) for consumer in consumers]
+    consuming = [asyncio.create_task(keep_running(one.name, one.run)) for one in consumers]
     connected = asyncio.create_task(bus.run())
     jobs = [
-        app.state.relay.run(),
-        app.state.changes.run(),
-        app.state.open_dead_letters.run(),
-        *([run_re_emissions(app)] if service.re_emit else []),
-        *(worker(app) for worker in service.workers),
+        keep_running("the relay", app.state.relay.run),
+        keep_running("the watch for changes", app.state.changes.run),
+        keep_running("the count of dead letters", app.state.open_dead_letters.run),
+        *([keep_running("re-emissions", lambda: run_re_emissions(app))] if service.re_emit else []),
+        *(keep_running(worker.__name__, partial(worker, app)) for worker in service.workers),
     ]
     others = [asyncio.create_task(job) for job in jobs]
     app.state.tasks = [connected, *others, *consuming]

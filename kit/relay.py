@@ -52,6 +52,14 @@ _SESSION = {
 # cut off, it has given up by itself before (_LEADER_STATEMENT_SECONDS).
 _LEADER_SESSION = _SESSION | {"idle_session_timeout": "15s"}
 
+_DATABASE_AWAY = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # seen when a connection is lost while a statement is being sent
+    OSError,
+    TimeoutError,
+)
+
 _FIRST = "INSERT INTO publication DEFAULT VALUES ON CONFLICT DO NOTHING"
 _PLACE = """
 WITH unplaced AS (SELECT id, row_number() OVER (ORDER BY id) AS place FROM
@@ -112,7 +120,7 @@ class Relay:
         while True:
             try:
                 await self._lead()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except _DATABASE_AWAY as error:
                 log.warning("relay lost its database: %s", type(error).__name__)
             finally:
                 self.leads = False

@@ -1,12 +1,42 @@
-"""Ending background tasks."""
+"""Keeping background tasks running, and ending them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+import logging
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
+log = logging.getLogger(__name__)
+
 _AGAIN_SECONDS = 0.5
+_ATTEMPTS = 10
+_STEADY_SECONDS = 60.0
+_PAUSE_SECONDS = 1.0
+
+
+async def keep_running(name: str, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a background job to its end; whatever it did not foresee is logged, and it is begun anew.
+
+    So are cancellations that nobody asked us for: libraries cancel what they wait for when they lose a connection.
+
+    Raises:
+        Exception: it failed time after time and never ran for a minute; the process had better be started again.
+    """
+    loop, task, failures = asyncio.get_running_loop(), asyncio.current_task(), 0
+    assert task is not None
+    while True:
+        began = loop.time()
+        try:
+            return await job()
+        except (Exception, asyncio.CancelledError) as error:
+            if task.cancelling():
+                raise
+            failures = 1 if loop.time() - began > _STEADY_SECONDS else failures + 1
+            log.error("%s broke off and is begun anew", name, exc_info=error)  # noqa: TRY400 - a stray cancellation too
+            if failures >= _ATTEMPTS:
+                raise
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def stop(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -17,6 +17,8 @@ AWAY = [
     asyncpg.TooManyConnectionsError("sorry, too many clients already"),
     asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
     DBAPIError("SELECT 1", {}, asyncpg.CrashShutdownError("terminating connection because of crash")),
+    asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
+    DBAPIError("SELECT 1", {}, asyncpg.QueryCanceledError("canceling statement due to statement timeout")),
     ConnectionResetError(),
 ]
 WRONG = [

@@ -1,4 +1,4 @@
-"""Ending background tasks."""
+"""Keeping background tasks running, and ending them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from kit.tasks import first_to_end
+from kit import tasks
+from kit.tasks import first_to_end, keep_running, stop
 
 
 async def test_several_that_fail_at_once_are_one_failure_and_no_complaint() -> None:
@@ -25,3 +26,49 @@ async def test_several_that_fail_at_once_are_one_failure_and_no_complaint() -> N
     finally:
         asyncio.get_running_loop().set_exception_handler(None)
     assert complaints == []
+
+
+class TestKeepRunning:
+    @pytest.fixture(autouse=True)
+    def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tasks, "_PAUSE_SECONDS", 0)
+
+    @pytest.mark.parametrize("unforeseen", [RuntimeError("a library's own"), asyncio.CancelledError()], ids=repr)
+    async def test_what_was_not_foreseen_does_not_end_the_job(self, unforeseen: BaseException) -> None:
+        begun = 0
+
+        async def job() -> None:
+            nonlocal begun
+            begun += 1
+            if begun == 1:
+                raise unforeseen
+
+        await keep_running("job", job)
+        assert begun == 2
+
+    async def test_a_job_that_always_fails_ends_so_that_the_process_is_not_alive(self) -> None:
+        begun = 0
+
+        async def job() -> None:
+            nonlocal begun
+            begun += 1
+            raise RuntimeError("always")
+
+        with pytest.raises(RuntimeError, match="always"):
+            await keep_running("job", job)
+        assert begun == 10
+
+    async def test_stopped_means_stopped(self) -> None:
+        begun = 0
+
+        async def job() -> None:
+            nonlocal begun
+            begun += 1
+            await asyncio.Event().wait()
+
+        task = asyncio.create_task(keep_running("job", job))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await stop([task])
+        assert task.cancelled()
+        assert begun == 1
