@@ -48,6 +48,14 @@ def until(ask: Callable[[], Any], seconds: float = 60.0, what: str = "") -> Any:
     return answer
 
 
+def until_none(ask: Callable[[], Any], seconds: float = 60.0, what: str = "") -> None:
+    """Ask until nothing is left; fail when something always is."""
+    give_up = time.monotonic() + seconds
+    while left := ask():
+        assert time.monotonic() < give_up, f"{what or ask}: still {left!r} after {seconds} s"
+        time.sleep(0.05)
+
+
 def free_desa(platform: Platform) -> Iterator[str]:
     """Codes of desa without a Kampung KB; every one once per platform."""
     query = "SELECT code FROM regions WHERE level = 'village' AND code LIKE '33.%' ORDER BY code LIMIT 4000"
@@ -84,10 +92,10 @@ def unhandled(platform: Platform) -> set[str]:
 
 def wait_until_settled(platform: Platform, seconds: float = 60.0) -> None:
     """Wait until all that was told has arrived everywhere, and nothing will be delivered again."""
-    until(lambda: not any(unpublished(platform, service) for service in SERVICES), seconds, "unpublished")
-    until(lambda: not unhandled(platform), seconds, "unhandled")
-    until(lambda: not unacknowledged(platform), seconds, "unacknowledged")
-    until(lambda: not unpublished(platform, "scoring"), seconds, "unpublished classes")
+    until_none(lambda: [service for service in SERVICES if unpublished(platform, service)], seconds, "unpublished")
+    until_none(lambda: unhandled(platform), seconds, "unhandled")
+    until_none(lambda: unacknowledged(platform), seconds, "unacknowledged")
+    until_none(lambda: unpublished(platform, "scoring"), seconds, "unpublished classes")
 
 
 def ask_jetstream(platform: Platform, ask: Callable[[JetStreamContext], Awaitable[T]]) -> T:
@@ -108,7 +116,9 @@ def unacknowledged(platform: Platform) -> int:
 
     async def ask(jetstream: JetStreamContext) -> int:
         found = [info for stream in STREAMS.values() for info in await jetstream.consumers_info(stream)]
-        return sum((info.num_pending or 0) + (info.num_ack_pending or 0) for info in found)
+        # those without a durable name are readers, which the server forgets by itself
+        durable = [info for info in found if info.config.durable_name]
+        return sum((info.num_pending or 0) + (info.num_ack_pending or 0) for info in durable)
 
     return ask_jetstream(platform, ask)
 
