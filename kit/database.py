@@ -58,11 +58,23 @@ class Database:
         """Longest transaction of a request, and so about the longest that a request waits."""
 
     @classmethod
-    def of(cls, settings: ProcessSettings, application: str) -> Database:
-        """The database that the settings name, with every wait limited."""
+    def of(
+        cls,
+        settings: ProcessSettings,
+        application: str,
+        *,
+        pool: int | None = None,
+        seconds: float | None = None,
+        **session: str,
+    ) -> Database:
+        """The database that the settings name, with every wait limited.
+
+        `pool` and `seconds` are other limits of connections and of a statement; `session` are settings of PostgreSQL.
+        """
+        longest = seconds or settings.database_timeout
         engine = create_async_engine(
             str(settings.database_url),
-            pool_size=settings.database_pool,
+            pool_size=pool or settings.database_pool,
             max_overflow=0,
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
@@ -70,8 +82,8 @@ class Database:
             hide_parameters=True,  # an error's text goes into the logs, what was reported does not
             connect_args={
                 "timeout": CONNECT_SECONDS,
-                "command_timeout": settings.database_timeout,
-                "server_settings": {"application_name": application, **_server_limits(settings.database_timeout)},
+                "command_timeout": longest,
+                "server_settings": {"application_name": application, **_server_limits(longest), **session},
             },
         )
         listen(engine.sync_engine, "checkout", _give_no_closed_connection)

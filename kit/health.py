@@ -130,7 +130,9 @@ def _consumer_of(app: FastAPI, name: str) -> Check:
 
     async def check() -> str:
         consumer: Consumer = next(one for one in app.state.consumers if one.name == name)
-        if consumer.waits:
+        if consumer.paused:
+            how = "pauses with events in hand: a rebuild is under way"
+        elif consumer.waits:
             how = "waits for the database with events in hand"
         elif not (consumer.bound and app.state.bus.connected):
             how = "takes no events: NATS or its stream is away"

@@ -138,16 +138,20 @@ class Consumer:
         database: Database,
         retries: Retries | None = None,
         on_dead_letter: Callable[[], None] = lambda: None,
+        is_paused: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self._what = subscription
         self._bus = bus
         self._database = database
         self._retries = retries or Retries()
         self._on_dead_letter = on_dead_letter
+        self._is_paused = is_paused
         self._ending = False
         self._inspected = _NEVER
         self.bound = False
         """Whether this process takes events from the stream just now."""
+        self.paused = False
+        """Whether it holds events until a rebuild has written."""
         self.waits = False
         """Whether it holds events for which the database is away."""
         self.pending: int | None = None
@@ -216,9 +220,24 @@ class Consumer:
 
     async def _take(self, messages: list[Msg]) -> None:
         async with _in_hand(messages, self._retries.ack_seconds / 3):
+            if await self._is_still_paused():
+                await asyncio.gather(*(message.nak() for message in messages))
+                return
             deliveries = [d for d in [await self._decode(message) for message in messages] if d is not None]
             if deliveries:
                 await self._apply(deliveries)
+
+    async def _is_still_paused(self) -> bool:
+        """Wait while events must not have their effect; True when we are to end before they may."""
+        try:
+            while self._is_paused is not None and await self._is_paused():
+                if self._ending:
+                    return True
+                self.paused = True
+                await asyncio.sleep(_WAIT_SECONDS)
+        finally:
+            self.paused = False
+        return False
 
     async def _decode(self, message: Msg) -> _Delivery | None:
         try:

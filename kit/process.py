@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import ASGIApp
 
-from kit import API, changes, failpoints, identity, logs, metrics, problems, re_emissions
+from kit import API, changes, failpoints, identity, logs, metrics, problems, re_emissions, rebuilds
 from kit.bus import Bus
 from kit.changes.routes import changes_router
 from kit.changes.types import types_of
@@ -34,6 +34,10 @@ from kit.parameters import only_known_parameters
 from kit.re_emissions import ReEmit
 from kit.re_emissions.routes import re_emissions_router
 from kit.re_emissions.worker import run_re_emissions
+from kit.rebuilds import Projection
+from kit.rebuilds.pausing import pause_of
+from kit.rebuilds.routes import rebuilds_router
+from kit.rebuilds.worker import run_rebuilds
 from kit.relay import Relay
 from kit.settings import ProcessSettings, ServiceSettings
 from kit.sockets import Loop
@@ -62,6 +66,8 @@ class Service:
     """What it holds of what events tell of, for comparing it with others."""
     re_emit: ReEmit | None = None
     """Tells its present state again, where it owns facts."""
+    projection: Projection | None = None
+    """What it knows from others' events, to be rebuilt out of them."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """What each group of operations is about, in Indonesian, in the order people meet them in the documentation."""
 
@@ -78,8 +84,9 @@ def application(service: Service, settings: ServiceSettings) -> FastAPI:
     app.state.changes = Watch(dsn, settings.changes_waiters)
     retries = Retries.of(settings)
     app.state.open_dead_letters = OpenDeadLetters(app.state.database, (what.durable for what in service.subscriptions))
+    paused = pause_of(app.state.database) if service.projection else None
     app.state.consumers = [
-        Consumer(what, app.state.bus, app.state.database, retries, app.state.open_dead_letters.changed)
+        Consumer(what, app.state.bus, app.state.database, retries, app.state.open_dead_letters.changed, paused)
         for what in service.subscriptions
     ]
     app.state.verify_identity = identity.verifier(identity.load_public_key(settings.identity_public_key_file))
@@ -92,6 +99,7 @@ def contract_application(service: Service, lifespan: Any = None) -> FastAPI:
     tags = {**service.tags, **({changes.TAG: changes.ABOUT} if types_of(service.name) else {})}
     tags |= {TAG: ABOUT} if service.subscriptions else {}
     tags |= {re_emissions.TAG: re_emissions.ABOUT} if service.re_emit else {}
+    tags |= {rebuilds.TAG: rebuilds.ABOUT} if service.projection else {}
     app = FastAPI(
         title=service.title,
         description=service.description,
@@ -116,6 +124,8 @@ def contract_application(service: Service, lifespan: Any = None) -> FastAPI:
         app.include_router(checksums_router(service.name, service.checksums), prefix=API)
     if service.re_emit:
         app.include_router(re_emissions_router(service.name), prefix=API)
+    if service.projection:
+        app.include_router(rebuilds_router(service.name, service.projection), prefix=API)
     return app
 
 
@@ -132,6 +142,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         keep_running("the watch for changes", app.state.changes.run),
         keep_running("the count of dead letters", app.state.open_dead_letters.run),
         *([keep_running("re-emissions", lambda: run_re_emissions(app))] if service.re_emit else []),
+        *([keep_running("rebuilds", lambda: run_rebuilds(app))] if service.projection else []),
         *(keep_running(worker.__name__, partial(worker, app)) for worker in service.workers),
     ]
     others = [asyncio.create_task(job) for job in jobs]

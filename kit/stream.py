@@ -49,8 +49,8 @@ async def send(
 ) -> list[PubAck | Exception]:
     """Send outbox rows (position, event_id, type, region_code, body, created_at) in order, without waiting in between.
 
-    `state` is the publication: feed_id, published. `suffix` makes messages whose Nats-Msg-Id the stream may still remember new to it. Answers for each row the stream's
-    acknowledgement, or why there is none.
+    `state` is the publication: feed_id, published. `suffix` makes messages whose Nats-Msg-Id the stream may still
+    remember new to it. Answers for each row the stream's acknowledgement, or why there is none.
     """
     return await asyncio.gather(*(_send_one(jetstream, state, row, suffix) for row in rows))
 
@@ -143,7 +143,7 @@ class _Puller:
     async def of(
         cls, client: Client, stream: str, start: int | datetime, *, headers_only: bool
     ) -> AsyncIterator[_Puller]:
-        """A puller with a consumer of its own that the server forgets by itself."""
+        """A puller with a consumer of its own; if it is not removed at the end, the server forgets it by itself."""
         config = ConsumerConfig(
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE if isinstance(start, int) else DeliverPolicy.BY_START_TIME,
             opt_start_seq=max(start, 1) if isinstance(start, int) else None,
@@ -153,15 +153,17 @@ class _Puller:
             mem_storage=True,
             inactive_threshold=6 * REQUEST_SECONDS,
         )
-        consumer = await client.jetstream(timeout=REQUEST_SECONDS).add_consumer(stream, config)
+        jetstream = client.jetstream(timeout=REQUEST_SECONDS)
+        consumer = await jetstream.add_consumer(stream, config)
         puller = cls(client, stream, consumer.name)
         # no limit of bytes: a pull asks for one batch, so nothing needs to be dropped for want of room
         subscription = await client.subscribe(puller._inbox, cb=puller._take, pending_bytes_limit=0)
         try:
             yield puller
         finally:
-            with contextlib.suppress(nats.errors.Error):
+            with contextlib.suppress(nats.errors.Error, TimeoutError):
                 await subscription.unsubscribe()
+                await jetstream.delete_consumer(stream, consumer.name)
 
     async def _take(self, message: Msg) -> None:
         status = (message.headers or {}).get("Status")

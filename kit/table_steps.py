@@ -112,6 +112,40 @@ _RE_EMISSIONS = """
         CONSTRAINT ck_re_emissions_positions CHECK (first_position <= last_position)
     )
 """
+_REBUILDS = (
+    """
+    CREATE TABLE rebuilds (
+        id uuid NOT NULL CONSTRAINT pk_rebuilds PRIMARY KEY,
+        source text NOT NULL,
+        re_emissions jsonb,
+        dry_run boolean NOT NULL,
+        reason text NOT NULL,
+        requested_by text NOT NULL,
+        requested_at timestamptz NOT NULL,
+        state text NOT NULL,
+        attempts integer NOT NULL DEFAULT 0,
+        started_at timestamptz,
+        finished_at timestamptz,
+        events_read bigint NOT NULL DEFAULT 0,
+        events_expected bigint,
+        unreadable bigint NOT NULL DEFAULT 0,
+        failing bigint NOT NULL DEFAULT 0,
+        differences jsonb,
+        place text,
+        settled jsonb,
+        failure text,
+        failure_detail text,
+        CONSTRAINT ck_rebuilds_source CHECK (source IN ('events', 'services')),
+        CONSTRAINT ck_rebuilds_re_emissions CHECK (re_emissions IS NULL OR source = 'services'),
+        CONSTRAINT ck_rebuilds_state CHECK (state IN ('waiting', 'queued', 'reading', 'settling', 'done', 'failed')),
+        CONSTRAINT ck_rebuilds_finished_at CHECK ((finished_at IS NULL) = (state NOT IN ('done', 'failed'))),
+        CONSTRAINT ck_rebuilds_failure CHECK ((failure IS NULL) = (state <> 'failed')),
+        CONSTRAINT ck_rebuilds_failure_detail CHECK ((failure IS NULL) = (failure_detail IS NULL))
+    )
+    """,
+    # one at a time
+    "CREATE UNIQUE INDEX uq_rebuilds_under_way ON rebuilds ((finished_at IS NULL)) WHERE finished_at IS NULL",
+)
 
 
 def positions_and_resolutions() -> None:
@@ -123,3 +157,9 @@ def positions_and_resolutions() -> None:
 def re_emissions() -> None:
     """A service that owns facts can tell its present state again."""
     op.execute(_RE_EMISSIONS)
+
+
+def rebuilds() -> None:
+    """A service with a projection can rebuild it."""
+    for statement in _REBUILDS:
+        op.execute(statement)

@@ -8,6 +8,7 @@ from services.interventions.catalogue.routes import router as catalogue
 from services.interventions.checksums import CHECKSUMS
 from services.interventions.interventions.routes import router as interventions
 from services.interventions.re_emission import re_emit
+from services.interventions.rebuilding import PROJECTION
 from services.interventions.villages.actions import SUBSCRIPTIONS
 
 SERVICE = Service(
@@ -17,6 +18,7 @@ SERVICE = Service(
     routers=(actors, catalogue, interventions),
     subscriptions=SUBSCRIPTIONS,
     checksums=CHECKSUMS,
+    projection=PROJECTION,
     re_emit=re_emit,
     tags={
         "interventions": "Intervensi: apa yang dilakukan di Kampung KB, kapan, dan oleh siapa",

@@ -10,6 +10,7 @@ from services.scoring.checksums import CHECKSUMS
 from services.scoring.class_counts.routes import router as class_counts
 from services.scoring.facts.actions import take_registry_events
 from services.scoring.interventions.actions import take_intervention_events
+from services.scoring.rebuilding import PROJECTION
 from services.scoring.rulesets.routes import router as rulesets
 
 SERVICE = Service(
@@ -23,6 +24,7 @@ SERVICE = Service(
     ),
     workers=(keep_up_to_date,),
     checksums=CHECKSUMS,
+    projection=PROJECTION,
     tags={
         "assessments": "Kelas Kampung KB dan alasannya, sampai angka terakhir; jumlah per wilayah",
         "rulesets": "Aturan klasifikasi sebagai data; menilai contoh tanpa menyimpannya",

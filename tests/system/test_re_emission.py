@@ -189,7 +189,7 @@ def test_never_comes_after_a_newer_event(told: Told) -> None:
         told.job("registry", "re-emissions", REASON)
     told.ended("registry", job)
     wait_until_settled(told.platform)
-    until(lambda: not told.platform.sql("registry", "SELECT FROM re_emissions WHERE finished_at IS NULL"))
+    until(lambda: not told.platform.sql("registry", "SELECT 1 FROM re_emissions WHERE finished_at IS NULL"))
     query = f"SELECT DISTINCT ON (entity) data ->> 'name' FROM ({_STATES}) o WHERE entity LIKE 'village/%' ORDER BY entity, position DESC"
     assert {row[0] for row in told.platform.sql("registry", query)} == {"Kampung 7"}
 

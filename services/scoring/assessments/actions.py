@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.events import Classification, VillageClassified, VillageKey
-from kit import clock
+from kit import clock, projection_lock
 from kit.database import Database
 from kit.ids import uuid7
 from kit.outbox import publish
@@ -72,30 +72,54 @@ async def inputs_of(session: AsyncSession, told_of: Iterable[Village]) -> list[V
     ]
 
 
-async def assess(session: AsyncSession, ids: Iterable[UUID]) -> int:
-    """Assess villages as one batch, store what differs and tell of what is news; how many were news.
+@dataclass(frozen=True)
+class Tally:
+    """What became of villages that were assessed: how many there were, were stored anew, were news."""
+
+    villages: int = 0
+    written: int = 0
+    news: int = 0
+
+
+async def assess(session: AsyncSession, ids: Iterable[UUID], *, anew: bool = False) -> Tally:
+    """Assess villages as one batch, store what differs and tell of what is news.
 
     The caller holds the villages' rows. Villages that the registry has not told of yet keep their facts and wait.
+
+    News is what differs from what was last told. Usually the stored row is that. Where it is lost, the service's own last
+    event is asked: if the facts still give what it says, the row comes back; if not, facts were lost too, and nothing is
+    stored or told until a rebuild has put them right and assesses `anew`: then the last event is asked everywhere.
     """
     inputs = await inputs_of(session, await villages.told_of(session, ids))
     if not inputs:
-        return 0
+        return Tally()
     engine = engine_in_force()
     evaluation = engine.evaluate([one.facts for one in inputs])
-    known = await store.current(session, (one.village.id for one in inputs))
+    stored = await store.current(session, _ids(inputs))
+    told = stored | await store.announced(session, (i for i in _ids(inputs) if anew or i not in stored))
     now = clock.now()
-    rows, news = [], []
+    rows, news, lost = [], [], 0
     for place, one in enumerate(inputs):
-        before = known.get(one.village.id)
+        before = told.get(one.village.id)
         verdict = _verdict(engine, evaluation, place, simulated=one.simulated)
         row = _row(one, verdict, before, now)
-        if row != before:
+        is_news = before is None or row["version"] != before["version"]
+        if is_news and before is not None and one.village.id not in stored and not anew:
+            lost += 1
+            continue
+        if row != stored.get(one.village.id):
             rows.append(row)
-        if before is None or row["version"] != before["version"]:
+        if is_news:
             news.append(_event(row, verdict, before, now))
     await store.write(session, rows)
     await publish(session, news)
-    return len(news)
+    if lost:
+        log.error("%d villages have lost their assessments and facts; the projection needs a rebuild", lost)
+    return Tally(len(inputs), len(rows), len(news))
+
+
+def _ids(inputs: Iterable[VillageInputs]) -> list[UUID]:
+    return [one.village.id for one in inputs]
 
 
 def _verdict(engine: Engine, evaluation: Evaluation, place: int, *, simulated: bool) -> Verdict:
@@ -138,16 +162,17 @@ def _event(row: dict[str, Any], verdict: Verdict, before: dict[str, Any] | None,
 
 
 async def bring_up_to_date(database: Database) -> int:
-    """Assess every village whose assessment is not under the present ruleset document; how many there were."""
-    engine, total = engine_in_force(), 0
+    """Assess every village that has no assessment under the present ruleset document; how many were stored."""
+    engine, total, after = engine_in_force(), 0, UUID(int=0)
     while True:
         async with database.transaction() as session:
-            ids = await store.outdated(session, engine.digest, _CHUNK)
+            await projection_lock.take_shared(session)
+            ids = await store.outdated(session, engine.digest, after, _CHUNK)
             await villages.lock(session, ids)
-            await assess(session, ids)
-        total += len(ids)
+            total += (await assess(session, ids)).written
         if len(ids) < _CHUNK:
             return total
+        after = ids[-1]
 
 
 async def keep_up_to_date(app: FastAPI) -> None:

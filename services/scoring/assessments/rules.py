@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -21,6 +21,10 @@ class Verdict:
     answered: int
     asked: int
     simulated: bool
+
+
+VERDICT = tuple(field.name for field in fields(Verdict))
+"""Names of what makes a verdict."""
 
 
 def age_in_months(period: str, today: date) -> int:

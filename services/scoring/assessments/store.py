@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from kit import problems
 from kit.access import Caller
 from kit.paging import decode_cursor
 from kit.scoping import subtree
+from services.scoring.assessments.rules import VERDICT
 from services.scoring.assessments.schemas import AssessmentFilters
 from services.scoring.assessments.tables import Assessment
 from services.scoring.villages.store import by_reference
@@ -37,9 +39,13 @@ _WRITE = sa.text(
 )
 _TABLE: sa.Table = Assessment.__table__  # type: ignore[attr-defined]  # SQLModel adds __table__ at run time
 _COLUMNS = tuple(_TABLE.columns.keys())
+_ANNOUNCED = sa.text(
+    "SELECT e.entity, o.body FROM unnest(cast(:entities AS text[])) AS e(entity) CROSS JOIN LATERAL ("
+    "SELECT body FROM outbox WHERE outbox.entity = e.entity ORDER BY position DESC NULLS FIRST, id DESC LIMIT 1) AS o"
+)
 _OUTDATED = sa.text(
     "SELECT v.id FROM villages v LEFT JOIN assessments a ON a.village_id = v.id "
-    "WHERE v.version > 0 AND a.ruleset_digest IS DISTINCT FROM :digest ORDER BY v.id LIMIT :limit"
+    "WHERE v.version > 0 AND v.id > :after AND a.ruleset_digest IS DISTINCT FROM :digest ORDER BY v.id LIMIT :limit"
 )
 
 
@@ -92,6 +98,26 @@ async def current(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, dict
     return {row["village_id"]: dict(row) for row in (await session.execute(query)).mappings()}
 
 
+async def announced(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+    """What was last told of villages' assessments, as far as it was: the verdict, its version and since when it holds.
+
+    The outbox keeps the newest event of each assessment for ever.
+    """
+    villages = {f"assessment/{village}": village for village in ids}
+    if not villages:
+        return {}
+    found = (await session.execute(_ANNOUNCED, {"entities": list(villages)})).all()
+    return {villages[entity]: _told(orjson.loads(body)["data"]) for entity, body in found}
+
+
+def _told(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: data[name] for name in VERDICT},
+        "version": data["village"]["version"],
+        "assessed_at": datetime.fromisoformat(data["assessed_at"]),
+    }
+
+
 async def write(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Insert or replace assessments; whoever calls holds their villages' rows."""
     if not rows:
@@ -102,6 +128,6 @@ async def write(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     await session.execute(_WRITE, columns)
 
 
-async def outdated(session: AsyncSession, digest: str, limit: int) -> list[UUID]:
-    """Villages that have no assessment under the ruleset document of this digest."""
-    return list((await session.execute(_OUTDATED, {"digest": digest, "limit": limit})).scalars())
+async def outdated(session: AsyncSession, digest: str, after: UUID, limit: int) -> list[UUID]:
+    """The next villages after an id, by id, that have no assessment under the ruleset document of this digest."""
+    return list((await session.execute(_OUTDATED, {"digest": digest, "after": after, "limit": limit})).scalars())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,21 +30,29 @@ _KINDS = {
 
 
 async def take_registry_events(session: AsyncSession, events: Sequence[Event]) -> int:
-    """Fold registry events into villages and facts, then assess the villages they touch, as one batch.
+    """Fold registry events into villages and facts, then assess the villages of which they change something."""
+    changed, stale = await fold_registry_events(session, events)
+    await assess(session, changed)
+    return stale
 
-    Any order and any repetition gives the same: of each village and each report only the newest version stays.
+
+async def fold_registry_events(session: AsyncSession, events: Sequence[Event]) -> tuple[set[UUID], int]:
+    """Fold registry events into villages and facts; which villages they change, and how many events were stale.
+
+    The changed villages' rows are held. Any order and any repetition gives the same: of each village and each report only the newest version stays.
     """
     states = _newest_states(events)
     reported = _newest_reports(events)
     touched = {state.village.id: state.village.region_code for state in states}
     touched |= {report.state.village.id: report.state.village.region_code for report in reported}
     if not touched:
-        return 0
+        return set(), 0
     await villages.introduce(session, touched)
     await villages.lock(session, touched)
-    applied = await villages.apply(session, states) + await store.apply(session, reported)
-    await assess(session, touched)
-    return len(states) + len(reported) - applied
+    different = await villages.different(session, states)
+    known = await villages.apply(session, states)
+    applied = await store.apply(session, reported)
+    return (known & different) | set(applied), len(states) + len(reported) - len(known) - len(applied)
 
 
 def _newest_states(events: Sequence[Event]) -> list[VillageState]:

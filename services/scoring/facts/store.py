@@ -45,13 +45,13 @@ class Reported:
         return (self.state.village.id, self.kind, self.state.source_system, self.state.period)
 
 
-async def apply(session: AsyncSession, reported: Sequence[Reported]) -> int:
+async def apply(session: AsyncSession, reported: Sequence[Reported]) -> list[UUID]:
     """Take over reports, at most one a key; a revision older than the one that is there changes nothing.
 
-    Answers how many did change something.
+    Answers the village of each that did change something.
     """
     if not reported:
-        return 0
+        return []
     states = [report.state for report in reported]
     applied = await session.execute(
         _APPLY,
@@ -67,7 +67,7 @@ async def apply(session: AsyncSession, reported: Sequence[Reported]) -> int:
             "facts": [state.facts.model_dump_json(exclude_none=True) for state in states],
         },
     )
-    return len(applied.all())
+    return list(applied.scalars())
 
 
 async def latest(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, list[Report]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,21 +20,29 @@ from services.scoring.villages import store as villages
 
 
 async def take_intervention_events(session: AsyncSession, events: Sequence[Event]) -> int:
-    """Fold intervention events, then assess the villages they touch, as one batch.
+    """Fold intervention events, then assess the villages of which they change something."""
+    changed, stale = await fold_intervention_events(session, events)
+    await assess(session, changed)
+    return stale
 
-    Any order and any repetition gives the same: of each intervention only the newest version stays. Where a correction
-    moves one to another village, both are assessed.
+
+async def fold_intervention_events(session: AsyncSession, events: Sequence[Event]) -> tuple[set[UUID], int]:
+    """Fold intervention events; which villages they change, and how many events were stale.
+
+    The changed villages' rows are held. Any order and any repetition gives the same: of each intervention only the newest
+    version stays. Where a correction moves one to another village, both change.
     """
     states = _newest(events)
     if not states:
-        return 0
+        return set(), 0
     codes = {state.village.id: state.village.region_code for state in states}
     await villages.introduce(session, codes)
-    touched = await store.claim(session, states) | codes.keys()
-    await villages.lock(session, touched)
+    before = await store.claim(session, states)
+    await villages.lock(session, {*before.values(), *codes})
     applied = await store.apply(session, states)
-    await assess(session, touched)
-    return len(states) - applied
+    now = {state.intervention_id: state.village.id for state in states}
+    changed = {village for number in applied for village in (before[number], now[number])}
+    return changed, len(states) - len(applied)
 
 
 def _newest(events: Sequence[Event]) -> list[InterventionState]:

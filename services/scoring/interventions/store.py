@@ -19,7 +19,7 @@ _CLAIM = sa.text(
     "FROM unnest(cast(:ids AS uuid[]), cast(:villages AS uuid[]), cast(:dates AS date[])) AS n(id, village, date) "
     "ON CONFLICT DO NOTHING"
 )
-_LOCK = sa.text("SELECT village_id FROM interventions WHERE id = ANY(cast(:ids AS uuid[])) ORDER BY id FOR UPDATE")
+_LOCK = sa.text("SELECT id, village_id FROM interventions WHERE id = ANY(cast(:ids AS uuid[])) ORDER BY id FOR UPDATE")
 _APPLY = sa.text(
     "INSERT INTO interventions (id, village_id, version, date, actors, simulated, withdrawn) "
     "SELECT * FROM unnest(cast(:ids AS uuid[]), cast(:villages AS uuid[]), cast(:versions AS int[]), "
@@ -43,8 +43,8 @@ class Done:
     simulated: bool
 
 
-async def claim(session: AsyncSession, states: Sequence[InterventionState]) -> set[UUID]:
-    """Hold the interventions' rows until the transaction ends; the villages these rows stood for so far.
+async def claim(session: AsyncSession, states: Sequence[InterventionState]) -> dict[UUID, UUID]:
+    """Hold the interventions' rows until the transaction ends; the village that each stood for so far.
 
     A row is made where there is none, so that two consumers with two versions of a new intervention wait for each
     other. `states` are at most one an intervention; `apply` follows in the same transaction.
@@ -53,13 +53,13 @@ async def claim(session: AsyncSession, states: Sequence[InterventionState]) -> s
     ids = [state.intervention_id for state in ordered]
     villages = [state.village.id for state in ordered]
     await session.execute(_CLAIM, {"ids": ids, "villages": villages, "dates": [state.date for state in ordered]})
-    return set((await session.execute(_LOCK, {"ids": ids})).scalars())
+    return {number: village for number, village in (await session.execute(_LOCK, {"ids": ids})).all()}  # noqa: C416 - rows are no pairs to the type checker
 
 
-async def apply(session: AsyncSession, states: Sequence[InterventionState]) -> int:
+async def apply(session: AsyncSession, states: Sequence[InterventionState]) -> list[UUID]:
     """Take over interventions' new states; what is older than what is there changes nothing.
 
-    Answers how many did change something.
+    Answers the interventions whose state was taken over.
     """
     applied = await session.execute(
         _APPLY,
@@ -73,7 +73,7 @@ async def apply(session: AsyncSession, states: Sequence[InterventionState]) -> i
             "withdrawn": [state.withdrawn for state in states],
         },
     )
-    return len(applied.all())
+    return list(applied.scalars())
 
 
 def _identity(actor: InterventionActor) -> int | str:

@@ -16,6 +16,8 @@ from kit.scoping import village_reference
 from services.scoring.villages.tables import Village
 
 ACTIVE = "active"
+_ASSESSED_BY = ("region_code", "status", "simulated")
+"""What of a village's own state an assessment repeats or depends on."""
 
 _INTRODUCE = sa.text(
     "INSERT INTO villages (id, region_code, version, simulated) "
@@ -67,13 +69,30 @@ async def lock(session: AsyncSession, ids: Iterable[UUID]) -> None:
     await session.execute(_LOCK, {"ids": sorted(ids)})
 
 
-async def apply(session: AsyncSession, states: Sequence[VillageState]) -> int:
+async def next_ids(session: AsyncSession, after: UUID | None, limit: int) -> list[UUID]:
+    """Ids of the next villages after an id (None: from the beginning), in order."""
+    query = select(col(Village.id)).order_by(col(Village.id)).limit(limit)
+    if after is not None:
+        query = query.where(col(Village.id) > after)
+    return list((await session.scalars(query)).all())
+
+
+async def different(session: AsyncSession, states: Sequence[VillageState]) -> set[UUID]:
+    """Those of the villages of which something else is known than these states say; versions alone do not count."""
+    query = select(col(Village.id), *(col(getattr(Village, name)) for name in _ASSESSED_BY))
+    rows = await session.execute(query.where(col(Village.id).in_([state.village.id for state in states])))
+    known = {number: tuple(row) for number, *row in rows.all()}
+    told = {state.village.id: (state.village.region_code, state.status, state.simulated) for state in states}
+    return {number for number, state in told.items() if known.get(number) != state}
+
+
+async def apply(session: AsyncSession, states: Sequence[VillageState]) -> set[UUID]:
     """Take over villages' new states, at most one a village; what is older than what is there changes nothing.
 
-    Answers how many did change something.
+    Answers the villages whose state was taken over.
     """
     if not states:
-        return 0
+        return set()
     names = [state.region_names for state in states]
     applied = await session.execute(
         _APPLY,
@@ -90,7 +109,7 @@ async def apply(session: AsyncSession, states: Sequence[VillageState]) -> int:
             "simulated": [state.simulated for state in states],
         },
     )
-    return len(applied.all())
+    return set(applied.scalars())
 
 
 async def told_of(session: AsyncSession, ids: Iterable[UUID]) -> Sequence[Village]:

@@ -1,4 +1,4 @@
-"""re-emissions."""
+"""re-emissions, rebuilds."""
 
 from kit import table_steps
 
@@ -11,3 +11,4 @@ depends_on = None
 def upgrade() -> None:
     """Forward."""
     table_steps.re_emissions()
+    table_steps.rebuilds()
