@@ -37,7 +37,7 @@ _BATCH = 500
 _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 _STATEMENT_SECONDS = 30.0
-_LEADER_STATEMENT_SECONDS = 10.0
+_LEADER_STATEMENT_SECONDS = 8.0
 _MEASURE_EVERY_SECONDS = 5.0
 _CLEAN_EVERY_SECONDS = 3600.0
 _CLEAN_AT_ONCE = 10_000
@@ -50,7 +50,7 @@ _SESSION = {
 }
 # The leader asks every second. One that has gone silent (its machine, its network) loses its lock with its session;
 # cut off, it has given up by itself before (_LEADER_STATEMENT_SECONDS).
-_LEADER_SESSION = _SESSION | {"idle_session_timeout": "15s"}
+_LEADER_SESSION = _SESSION | {"idle_session_timeout": "10s"}
 
 _DATABASE_AWAY = (
     asyncpg.PostgresError,
