@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import dead_letters, import_siga, imports, keys
+from cli import dead_letters, import_siga, imports, keys, rebuild
 from cli.access import DEFAULT_URL, Access
 from cli.changes import show_changes
 from cli.checksums import compare_checksums
@@ -68,6 +68,8 @@ app.command("checksums")(compare_checksums)
 app.add_typer(imports.app, name="imports")
 app.add_typer(keys.app, name="keys")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(rebuild.app, name="rebuild")
+app.command("re-emit")(rebuild.re_emit)
 
 
 if __name__ == "__main__":

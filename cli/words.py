@@ -72,6 +72,26 @@ EFFECTS = {
     "duplicate": "sudah pernah berpengaruh, tidak diolah dua kali",
 }
 
+REBUILD_STATES = {
+    "waiting": "menunggu pengumuman ulang",
+    "queued": "menunggu",
+    "reading": "membaca peristiwa",
+    "settling": "memeriksa penilaian",
+    "done": "selesai",
+    "failed": "gagal",
+}
+
+REBUILD_FAILURES = {
+    "stream_incomplete": "Aliran peristiwa tidak lengkap; bangun ulang dengan --from-services.",
+    "re_emission_incomplete": "Tidak semua yang diumumkan ulang ada di aliran peristiwa; coba lagi.",
+    "stream_changed": "Aliran peristiwa dibuat baru atau kehilangan isinya sementara dibaca; coba lagi sebentar lagi.",
+    "too_many_failing": "Terlalu banyak peristiwa gagal diolah.",
+    "interrupted": "Beberapa kali dimulai tanpa pernah selesai.",
+    "never_told": "Terlalu lama menunggu pengumuman ulang.",
+    "cancelled": "Dibatalkan.",
+    "defect": "Kesalahan pada platform; sebutkan id ini kepada pengelola.",
+}
+
 STATUSES = {
     "active": "aktif",
     "inactive": "tidak aktif",
