@@ -14,7 +14,7 @@ from pathlib import Path
 from kit.failpoints import Point
 from tests.faults import bypassing
 from tests.faults.history.nemesis import Plan, plans
-from tests.faults.history.run import Outcome, Run, run
+from tests.faults.history.run import TELLING, Outcome, Run, run
 from tests.faults.platform import ServiceName, platform
 
 SEED = os.environ.get("KKB_FAULT_SEED", "20260")
@@ -25,7 +25,7 @@ MISTAKEN = "tests.faults.bypassing"
 
 
 async def test_everything_adds_up_whatever_breaks(tmp_path: Path) -> None:
-    with platform(tmp_path, 2, through_proxies=True) as running:
+    with platform(tmp_path, 2, through_proxies=True, module=TELLING) as running:
         outcome = await run(running, SEED, SECONDS, tmp_path)
     assert not outcome.violations, outcome.report()
     assert outcome.history.faults

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -32,6 +34,7 @@ from tests.faults.history.quiet import wait_until_quiet
 from tests.faults.history.record import History
 from tests.faults.platform import SERVICES, Platform, platform
 
+TELLING = "tests.faults.telling"
 REPLICAS = 2
 CLIENTS = 10
 ROUND_SECONDS = 100.0
@@ -149,10 +152,24 @@ class Run:
             traffic = evidence.traffic[follower.service]
             traffic.followed, traffic.refusals = follower.items, follower.refusals
         await ask_platform(evidence, self.urls, self.http)
+        evidence.unquiet += await asyncio.to_thread(self._not_alive)
         violations = await asyncio.to_thread(check, self.history, evidence)
+        if violations:
+            self._let_tell()
         outcome = Outcome(self.seed, self.seconds, self.history, evidence, violations)
         (self.folder / "report.txt").write_text(outcome.report() + "\n")
         return outcome
+
+    def _not_alive(self) -> list[str]:
+        """Processes that say that they cannot recover, such as one whose relay has ended; the others may cover it up."""
+        answers = {process.name: process.livez() for process in self.platform.processes.values()}
+        return [f"{name}: {answer.text}" for name, answer in answers.items() if answer.status_code != httpx.codes.OK]
+
+    def _let_tell(self) -> None:
+        """Let every process write into its log where its tasks are."""
+        for process in self.platform.processes.values():
+            if process.module == TELLING:
+                os.kill(process.pid, signal.SIGUSR1)
 
     async def _quiet_evidence(self, urls: Mapping[str, str]) -> Evidence:
         deadline = time.monotonic() + QUIET_SECONDS
@@ -214,7 +231,7 @@ def main() -> int:
     seed = chosen.seed or str(secrets.randbelow(10**9))
     folder = Path(tempfile.mkdtemp(prefix="kkb-faults-"))
     print(f"seed {seed}, {chosen.seconds:.0f} s; logs, history and report in {folder}", flush=True)
-    with platform(folder, chosen.replicas, through_proxies=True) as running:
+    with platform(folder, chosen.replicas, through_proxies=True, module=TELLING) as running:
         outcome = asyncio.run(run(running, seed, chosen.seconds, folder, chosen.replicas))
     print(outcome.report())
     if not outcome.violations:
