@@ -139,14 +139,13 @@ class Reconciler:
         return True
 
     async def _reconcile(self, connection: asyncpg.Connection, client: Client) -> None:
-        jetstream = client.jetstream()
         state = await connection.fetchrow(_STATE)
-        info = await jetstream.stream_info(self._stream)
+        info = await client.jetstream().stream_info(self._stream)
         held = await self._held(client, state, info)
         if await self._renew_feed(connection, state, held.newest):
             state = await connection.fetchrow(_STATE)
             held = Positions()
-        await self._send_missing(connection, jetstream, state, held)
+        await self._send_missing(connection, client, state, held)
         done = await connection.fetchval(_DONE, info.created, info.state.last_seq)
         metrics.RECONCILER_SUCCESS.set(done.timestamp())
 
@@ -162,9 +161,7 @@ class Reconciler:
                         held.add(position)
         return held
 
-    async def _send_missing(
-        self, connection: asyncpg.Connection, jetstream: JetStreamContext, state: Any, held: Positions
-    ) -> None:
+    async def _send_missing(self, connection: asyncpg.Connection, client: Client, state: Any, held: Positions) -> None:
         after, total = 0, 0
         while rows := await connection.fetch(_POSITIONS, after, state["published"], _POSITIONS_AT_ONCE):
             after = rows[-1]["position"]
@@ -172,19 +169,19 @@ class Reconciler:
             metrics.RECONCILER_FINDINGS.labels("missing").inc(len(missing))
             for start in range(0, len(missing), _SEND_AT_ONCE):
                 lost = await connection.fetch(_ROWS, missing[start : start + _SEND_AT_ONCE])
-                await _send_again(jetstream, state, lost)
+                await _send_again(client, state, lost)
                 metrics.RECONCILER_REPUBLISHED.inc(len(lost))
             total += len(missing)
         if total:
             log.error("published %d events again that the stream %s had lost", total, self._stream)
 
 
-async def _send_again(jetstream: JetStreamContext, state: Any, rows: Sequence[Any]) -> None:
-    answers = _accepted(await send(jetstream, state, rows))
+async def _send_again(client: Client, state: Any, rows: Sequence[Any]) -> None:
+    answers = _accepted(await send(client, state, rows))
     # within its window a stream remembers the ids of messages that it no longer holds, and refuses them as duplicates
     refused = [row for row, answer in zip(rows, answers, strict=True) if answer.duplicate]
     if refused:
-        _accepted(await send(jetstream, state, refused, suffix=f":{uuid7()}"))
+        _accepted(await send(client, state, refused, suffix=f":{uuid7()}"))
 
 
 def _accepted(answers: Sequence[PubAck | Exception]) -> list[PubAck]:

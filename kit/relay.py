@@ -190,11 +190,11 @@ class Relay:
 
     async def _send(self, state: Any, rows: list[Any]) -> list[PubAck]:
         """Send a batch in order without waiting between messages; acknowledgements up to the first that is missing."""
-        jetstream = await self._bus.jetstream()
+        client = await self._bus.client()
         acknowledged: list[PubAck] = []
-        for answer in await send(jetstream, state, rows):
+        for answer in await send(client, state, rows):
             if isinstance(answer, Exception):
-                log.warning("not published, will be tried again: %s", answer or type(answer).__name__)
+                log.warning("not published, will be tried again: %s", answer)
                 break
             acknowledged.append(answer)
         return acknowledged

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +15,8 @@ from uuid import UUID
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, PubAck, RawStreamMsg
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from contracts.events.base import nats_subject
 from kit.bus import REQUEST_SECONDS
@@ -36,6 +35,7 @@ time of its change, so only this says how long it was on its way."""
 _BATCH = 500
 _PULL = json.dumps({"batch": _BATCH, "no_wait": True}).encode()
 _NO_MESSAGES = "404"
+_NOBODY = "503"
 _RETRIES = 5
 _WAIT_SECONDS = 1.0
 
@@ -44,29 +44,58 @@ class NotRead(Exception):
     """The stream could not be read to the end."""
 
 
-async def send(
-    jetstream: JetStreamContext, state: Any, rows: Sequence[Any], *, suffix: str = ""
-) -> list[PubAck | Exception]:
+async def send(client: Client, state: Any, rows: Sequence[Any], *, suffix: str = "") -> list[PubAck | Exception]:
     """Send outbox rows (position, event_id, type, region_code, body, created_at) in order, without waiting in between.
 
     `state` is the publication: feed_id, published. `suffix` makes messages whose Nats-Msg-Id the stream may still
     remember new to it. Answers for each row the stream's acknowledgement, or why there is none.
     """
-    return await asyncio.gather(*(_send_one(jetstream, state, row, suffix) for row in rows))
+    inbox, complete = client.new_inbox(), asyncio.Event()
+    answers: dict[int, PubAck | Exception] = {}
+    missing: Exception = TimeoutError(f"no acknowledgement within {REQUEST_SECONDS:g} s")
+
+    async def take(message: Msg) -> None:
+        answers[int(message.subject.rpartition(".")[2])] = _answer(message)
+        if len(answers) == len(rows):
+            complete.set()
+
+    try:
+        # one subscription a batch: nats-py's own publish makes a task and a timer a message, which costs twice as much
+        async with _listening(client, f"{inbox}.*", take):
+            for place, row in enumerate(rows):
+                subject, headers = nats_subject(row["type"], row["region_code"]), _headers(state, row, suffix)
+                await client.publish(subject, row["body"], f"{inbox}.{place}", headers)
+            await asyncio.wait_for(complete.wait(), REQUEST_SECONDS)
+    except (nats.errors.Error, OSError) as error:  # TimeoutError is an OSError
+        missing = missing if isinstance(error, TimeoutError) else error
+    return [answers.get(place, missing) for place in range(len(rows))]
 
 
-async def _send_one(jetstream: JetStreamContext, state: Any, row: Any, suffix: str) -> PubAck | Exception:
-    headers = {
+def _answer(message: Msg) -> PubAck | Exception:
+    if (message.headers or {}).get("Status") == _NOBODY:
+        return NoStreamResponseError()
+    said = json.loads(message.data)
+    return APIError(**said["error"]) if "error" in said else PubAck.from_response(said)
+
+
+@asynccontextmanager
+async def _listening(client: Client, subject: str, take: Callable[[Msg], Awaitable[None]]) -> AsyncIterator[None]:
+    subscription = await client.subscribe(subject, cb=take)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(nats.errors.Error):
+            await subscription.unsubscribe()
+
+
+def _headers(state: Any, row: Any, suffix: str) -> dict[str, str]:
+    return {
         "Nats-Msg-Id": f"{row['event_id']}{suffix}",
         "Content-Type": "application/cloudevents+json; charset=utf-8",
         POSITION_HEADER: f"{state['feed_id']}:{row['position']}",
         PUBLISHED_HEADER: str(state["published"]),
         WRITTEN_HEADER: row["created_at"].astimezone(UTC).isoformat(),
     }
-    try:
-        return await jetstream.publish(nats_subject(row["type"], row["region_code"]), row["body"], headers=headers)
-    except (nats.errors.Error, TimeoutError, OSError) as error:
-        return error
 
 
 def position_of(message: Msg | RawStreamMsg) -> tuple[UUID, int] | None:

@@ -132,6 +132,26 @@ class TestOutbox:
             assert value("kkb_outbox_oldest_age_seconds") == 0
             assert value("kkb_outbox_published_total") == published + 5
 
+    async def test_a_full_stream_says_so_and_nothing_is_lost(
+        self, line: Line, empty_stream: None, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        published = value("kkb_outbox_published_total")
+        async with relay_only(line) as relay:
+            jetstream = await relay._bus.jetstream()
+            config = (await jetstream.stream_info("KKB_REGISTRY")).config
+            await jetstream.update_stream(config.evolve(max_msgs=2))
+            try:
+                await line.commit(*(line.event() for _ in range(3)))
+
+                async def said() -> bool:
+                    return "maximum messages exceeded" in caplog.text
+
+                await eventually(said)
+                assert value("kkb_outbox_published_total") == published + 2
+            finally:
+                await jetstream.update_stream(config)
+            await becomes(published + 3, "kkb_outbox_published_total")
+
     async def test_who_lost_the_lead_says_nothing_that_is_no_longer_true(self, line: Line) -> None:
         async with relay_only(line):
             await line.commit(line.event())
@@ -227,7 +247,7 @@ class TestConsumer:
             await (await session.connection()).exec_driver_sql("LOCK TABLE inbox")
             async with line.running(relay=False):
                 await becomes(7, "kkb_consumer_pending", consumer=line.durable)
-                assert value("kkb_consumer_bound", consumer=line.durable) == 1
+                await becomes(1, "kkb_consumer_bound", consumer=line.durable)
                 await session.rollback()
                 await self.drained(line, ok=7)
                 await becomes(0, "kkb_consumer_pending", consumer=line.durable)
