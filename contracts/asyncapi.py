@@ -14,12 +14,13 @@ _HEADERS = {
     "type": "object",
     "title": "MessageHeaders",
     "description": "NATS headers of every message",
-    "required": ["Nats-Msg-Id", "Content-Type", "Kkb-Position"],
+    "required": ["Nats-Msg-Id", "Content-Type", "Kkb-Position", "Kkb-Published", "Kkb-Written"],
     "properties": {
         "Nats-Msg-Id": {
             "type": "string",
-            "format": "uuid",
-            "description": "The event's id: the stream drops a copy that follows within its window of two minutes",
+            "pattern": "^[0-9a-f-]{36}(:[0-9a-f-]{36})?$",
+            "description": "The event's id: the stream drops a copy that follows within its window of two minutes. With a "
+            "second part where the stream lost the event and still remembered its id",
         },
         "Content-Type": {"type": "string", "const": "application/cloudevents+json; charset=utf-8"},
         "Kkb-Position": {
@@ -27,6 +28,17 @@ _HEADERS = {
             "pattern": "^[0-9a-f-]{36}:[0-9]+$",
             "description": "Feed and position of the event in its owner's order of commits, as its change feed counts: "
             "within one feed, what is committed later has the larger position",
+        },
+        "Kkb-Published": {
+            "type": "string",
+            "pattern": "^[0-9]+$",
+            "description": "Position up to which the feed had been published when this message was sent: a stream that "
+            "lacks a lower one has lost something",
+        },
+        "Kkb-Written": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When the event was written. An event that is told again keeps the `time` of its change",
         },
     },
 }

@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from contracts.events import VillageRegistered, decode
 from tests.callers import caller
 from tests.conftest import app_of
-from tests.contracts.test_asyncapi import message_of, resolved, schema_of
+from tests.contracts.test_asyncapi import SENT, message_of, resolved, schema_of
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
@@ -51,5 +51,5 @@ async def test_its_headers_are_those_of_the_document(registry: httpx.AsyncClient
     headers = message.headers or {}
     assert headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
     assert headers["Nats-Msg-Id"] == json.loads(message.data)["id"]
-    ours = {name: value for name, value in headers.items() if name in {"Nats-Msg-Id", "Content-Type", "Kkb-Position"}}
+    ours = {name: value for name, value in headers.items() if name in SENT}
     jsonschema.validate(ours, schema_of(resolved(message_of(VillageRegistered)["headers"]["$ref"])))
