@@ -18,8 +18,8 @@ from tests.faults.history.run import TELLING, Outcome, Run, run
 from tests.faults.platform import ServiceName, platform
 
 SEED = os.environ.get("KKB_FAULT_SEED", "20260")
-SECONDS = 50.0
-CLEAN_SECONDS, BROKEN_SECONDS = 4.0, 8.0
+SECONDS = 40.0
+CLEAN_SECONDS, BROKEN_SECONDS = 3.0, 7.0
 ROUNDS = 5
 MISTAKEN = "tests.faults.bypassing"
 
