@@ -15,7 +15,7 @@ from nats.js import JetStreamContext
 
 from kit.ids import uuid7
 from tests.callers import caller
-from tests.faults.platform import SERVICES, Platform, Process, ServiceName
+from tests.faults.platform import HTTP, SERVICES, Platform, Process, ServiceName
 
 T = TypeVar("T")
 
@@ -24,6 +24,7 @@ STREAMS: dict[ServiceName, str] = {
     "interventions": "KKB_INTERVENTIONS",
     "scoring": "KKB_SCORING",
 }
+_POLL_SECONDS = 0.2
 _BEHIND = "position IS NULL OR position > (SELECT published FROM publication)"
 _EVENTS = "SELECT event_id FROM outbox"
 _OF_VILLAGES = f"{_EVENTS} WHERE entity LIKE 'village/%'"
@@ -44,7 +45,7 @@ def until(ask: Callable[[], Any], seconds: float = 60.0, what: str = "") -> Any:
     give_up = time.monotonic() + seconds
     while not (answer := ask()):
         assert time.monotonic() < give_up, f"{what or ask}: still {answer!r} after {seconds} s"
-        time.sleep(0.05)
+        time.sleep(_POLL_SECONDS)
     return answer
 
 
@@ -53,12 +54,12 @@ def until_none(ask: Callable[[], Any], seconds: float = 60.0, what: str = "") ->
     give_up = time.monotonic() + seconds
     while left := ask():
         assert time.monotonic() < give_up, f"{what or ask}: still {left!r} after {seconds} s"
-        time.sleep(0.05)
+        time.sleep(_POLL_SECONDS)
 
 
 def free_desa(platform: Platform) -> Iterator[str]:
     """Codes of desa without a Kampung KB; every one once per platform."""
-    query = "SELECT code FROM regions WHERE level = 'village' AND code LIKE '33.%' ORDER BY code LIMIT 4000"
+    query = "SELECT code FROM regions WHERE level = 'village' ORDER BY code"
     return itertools.chain.from_iterable(platform.sql("registry", query))
 
 
@@ -70,7 +71,7 @@ def registration(code: str, key: str | None = None) -> dict[str, Any]:
 
 def register(process: Process, code: str, key: str | None = None, seconds: float = 30.0) -> httpx.Response:
     """Register the Kampung KB of a desa."""
-    return httpx.post(f"{process.url}/villages", timeout=seconds, **registration(code, key))
+    return HTTP.post(f"{process.url}/villages", timeout=seconds, **registration(code, key))
 
 
 def unpublished(platform: Platform, service: ServiceName) -> int:
@@ -90,12 +91,18 @@ def unhandled(platform: Platform) -> set[str]:
     return (left - scoring) | (_ids(platform, "registry", _OF_VILLAGES) - interventions)
 
 
-def wait_until_settled(platform: Platform, seconds: float = 60.0) -> None:
-    """Wait until all that was told has arrived everywhere, and nothing will be delivered again."""
+def wait_for_effects(platform: Platform, seconds: float = 60.0) -> None:
+    """Wait until all that was told is published and has had its effects."""
     until_none(lambda: [service for service in SERVICES if unpublished(platform, service)], seconds, "unpublished")
     until_none(lambda: unhandled(platform), seconds, "unhandled")
-    until_none(lambda: unacknowledged(platform), seconds, "unacknowledged")
     until_none(lambda: unpublished(platform, "scoring"), seconds, "unpublished classes")
+
+
+def wait_until_settled(platform: Platform, seconds: float = 60.0) -> None:
+    """Wait until all that was told has had its effects, and nothing will be delivered again."""
+    wait_for_effects(platform, seconds)
+    until_none(lambda: unacknowledged(platform), seconds, "unacknowledged")
+    wait_for_effects(platform, seconds)
 
 
 def ask_jetstream(platform: Platform, ask: Callable[[JetStreamContext], Awaitable[T]]) -> T:

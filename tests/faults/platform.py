@@ -54,6 +54,10 @@ QUICK = {
 STOP_SECONDS = 40.0
 """A process that takes longer to stop hangs."""
 
+HTTP = httpx.Client(verify=False, limits=httpx.Limits(max_keepalive_connections=0))  # noqa: S501 - there is no TLS
+"""For single requests: a client of httpx takes longer to make than a request. Keeps no connection, for processes end."""
+
+_POLL_SECONDS = 0.2
 _SAMPLE = re.compile(r"^(?P<name>[a-z_]+)(?:\{(?P<labels>[^}]*)\})? (?P<value>\S+)$", re.MULTILINE)
 
 
@@ -120,7 +124,7 @@ class Process:
         while not self.ready():
             assert self.alive, f"{self.name} ended ({self.how_it_ended()}):\n{tail(self.log)}"
             assert time.monotonic() < give_up, f"{self.name} is not ready after {seconds} s:\n{tail(self.log)}"
-            time.sleep(0.05)
+            time.sleep(_POLL_SECONDS)
 
     def ready(self) -> bool:
         """Whether it says that it is ready; False too when it does not answer."""
@@ -131,15 +135,15 @@ class Process:
 
     def readyz(self, seconds: float = 10.0) -> httpx.Response:
         """What it says of its readiness."""
-        return httpx.get(f"{self.ops_url}/readyz", timeout=seconds)
+        return HTTP.get(f"{self.ops_url}/readyz", timeout=seconds)
 
     def livez(self, seconds: float = 10.0) -> httpx.Response:
         """What it says of its life."""
-        return httpx.get(f"{self.ops_url}/livez", timeout=seconds)
+        return HTTP.get(f"{self.ops_url}/livez", timeout=seconds)
 
     def metric(self, name: str, **labels: str) -> float:
         """Sum of the samples of this name that have these labels; 0 when there is none."""
-        text = httpx.get(f"{self.ops_url}/metrics", timeout=10).text
+        text = HTTP.get(f"{self.ops_url}/metrics", timeout=10).text
         wanted = {f'{label}="{value}"' for label, value in labels.items()}
         samples = (s for s in _SAMPLE.finditer(text) if s["name"] == name)
         return sum(float(s["value"]) for s in samples if wanted <= set((s["labels"] or "").split(",")))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.facts import assert_agreement, register, unpublished, wait_until_settled
+from tests.faults.facts import assert_agreement, register, unpublished, wait_for_effects
 from tests.faults.load import PATIENCE_SECONDS, Load
 from tests.faults.platform import Platform
 
@@ -31,7 +31,7 @@ def test_nats_away(pair: Platform, desa: Iterator[str], capsys: pytest.CaptureFi
         pair.nats.start()
         back = time.monotonic()
         load.wait_for(5)
-    wait_until_settled(pair, 60 + OUTAGE_SECONDS)
+    wait_for_effects(pair, 60 + OUTAGE_SECONDS)
     took = time.monotonic() - back
     assert not load.but(201), load.but(201)[:5]
     assert waiting >= 10
@@ -54,7 +54,7 @@ def test_postgres_restarted(pair: Platform, desa: Iterator[str]) -> None:
     assert all(answer.retry_after for answer in load.but(201))
     assert max(answer.seconds for answer in load.answers) < PATIENCE_SECONDS
     pair.wait_ready()
-    wait_until_settled(pair)
+    wait_for_effects(pair)
     assert_agreement(pair)
     assert pids(pair) == before
 
@@ -77,5 +77,5 @@ def test_connections_broken_off_under_load(pair: Platform, desa: Iterator[str]) 
             for proxy in pair.proxies.values():
                 proxy.reset()
     assert load.statuses().keys() <= {201, 503}, load.but(201, 503)[:5]
-    wait_until_settled(pair)
+    wait_for_effects(pair)
     assert_agreement(pair)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-import httpx
 import pytest
 
 from tests.callers import caller
 from tests.faults.conftest import REQUEST_SECONDS, SILENT_SECONDS
-from tests.faults.facts import assert_agreement, register, unpublished, until, wait_until_settled
+from tests.faults.facts import assert_agreement, register, unpublished, until, wait_for_effects
 from tests.faults.load import Load
-from tests.faults.platform import Platform, Process
+from tests.faults.platform import HTTP, Platform, Process
 
 LIMIT_SECONDS = REQUEST_SECONDS + 15.0
 """A request is rolled back after REQUEST_SECONDS; the rest is for a busy machine."""
@@ -41,7 +40,7 @@ def heal(pair: Platform) -> None:
 
 def all_is_well(pair: Platform, pids: list[int]) -> None:
     pair.wait_ready()
-    wait_until_settled(pair)
+    wait_for_effects(pair)
     assert_agreement(pair)
     assert [process.pid for process in pair.processes.values()] == pids, "nobody was restarted"
 
@@ -94,9 +93,7 @@ def test_rows_locked_by_who_vanished_are_freed(pair: Platform, desa: Iterator[st
     village = register(process, next(desa)).json()["id"]
     pair.proxies["registry", "postgres"].half_open()
     headers = {**caller("officer"), "If-Match": '"1"'}
-    answer = httpx.patch(
-        f"{process.url}/villages/{village}", json={"name": "x"}, headers=headers, timeout=LIMIT_SECONDS
-    )
+    answer = HTTP.patch(f"{process.url}/villages/{village}", json={"name": "x"}, headers=headers, timeout=LIMIT_SECONDS)
     assert answer.status_code == 503
     assert sessions_in_transaction(pair) > 0, "the test must leave a transaction behind"
     until(lambda: not sessions_in_transaction(pair), FREED_SECONDS, "transactions of the vanished")
@@ -110,7 +107,7 @@ def test_rows_locked_by_a_frozen_process_are_freed(pair: Platform, desa: Iterato
         until(lambda: freeze_within_a_transaction(pair, frozen), what="frozen within a transaction")
         until(lambda: not sessions_in_transaction(pair), FREED_SECONDS, "transactions of the frozen")
         headers = {**caller("officer"), "If-Match": '"1"'}
-        answer = httpx.patch(
+        answer = HTTP.patch(
             f"{other.url}/villages/{village}", json={"name": "x"}, headers=headers, timeout=LIMIT_SECONDS
         )
         assert answer.status_code == 200, answer.text
@@ -119,6 +116,7 @@ def test_rows_locked_by_a_frozen_process_are_freed(pair: Platform, desa: Iterato
 
 def freeze_within_a_transaction(pair: Platform, process: Process) -> bool:
     process.pause()
+    time.sleep(0.3)
     if sessions_in_transaction(pair):
         return True
     process.resume()

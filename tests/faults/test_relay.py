@@ -22,7 +22,7 @@ from tests.faults.facts import (
     unpublished,
     until,
     until_none,
-    wait_until_settled,
+    wait_for_effects,
 )
 from tests.faults.platform import SERVICES, Platform, Process, ServiceName
 
@@ -33,7 +33,7 @@ OFFICER = Caller(id="tests", name="tests", roles=frozenset({Role.OFFICER}), regi
 @pytest.fixture(autouse=True)
 def all_agree(pair: Platform) -> Iterator[None]:
     yield
-    wait_until_settled(pair)
+    wait_for_effects(pair)
     assert_agreement(pair)
 
 
