@@ -1,0 +1,1 @@
+"""What the benchmark of events is made of: made-up events, and the processes they go through."""
