@@ -145,7 +145,12 @@ def _rebuild(gateway: Gateway, service: Service, source: str, dry_run: bool, rea
     else:
         _show(done)
     if done["state"] == "failed":
-        raise Failure("Proyeksi tetap seperti semula.")
+        written = done["tables"] is not None and not dry_run
+        raise Failure(
+            "Proyeksi sudah diperbaiki, tetapi penilaian belum selesai diperiksa: ulangi."
+            if written
+            else "Proyeksi tetap seperti semula."
+        )
 
 
 @contextmanager

@@ -23,7 +23,8 @@ class RebuildState(StrEnum):
     """Where a rebuild is.
 
     waiting: for re-emissions, at most two hours. reading: events are folded beside the living projection, which is not touched. settling: the projection is right,
-    what is derived from it is being put right. done; failed: the living projection is as it was.
+    what is derived from it is being put right. done; failed: the living projection is as it was, unless `tables` says
+    what was written: then settling broke off, and a new rebuild finds nothing to write and settles.
     """
 
     WAITING = "waiting"

@@ -50,7 +50,7 @@ async def _run_next(app: FastAPI) -> None:
     projection: Projection = app.state.service.projection
     async with database.transaction() as session:
         job = await store.under_way(session)
-    if job is None:
+    if job is None or not app.state.bus.connected:  # a run that is begun counts, so none is while NATS is away
         return
     if job.state == RebuildState.WAITING:
         await _give_up_waiting(database, job)

@@ -55,10 +55,10 @@ class TestStart:
         assert answer.json()["errors"]
 
     def test_the_callers_own_region_where_none_is_named(self, told: Told, owner: Any) -> None:
-        answer = told.post(owner, f"/re-emissions/{owner}", REASON, region="11")
+        answer = told.post(owner, f"/re-emissions/{owner}", REASON, region="31")
         assert answer.status_code == 202
         done = told.ended(owner, f"/re-emissions/{owner}/{answer.json()['id']}")
-        assert done["region"] == "11"
+        assert done["region"] == "31"
         assert (done["state"], done["events"]) == ("done", 0)
         assert (done["first_position"], done["last_position"]) == (None, None)
 
@@ -201,7 +201,7 @@ def test_a_killed_process_goes_on_where_it_was(told: Told) -> None:
     wait_until_settled(told.platform)
     number = int(told.platform.sql("registry", "SELECT count(*) FROM villages")[0][0])
     process.arm("after_commit", 2)
-    path = told.job("registry", "re-emissions", {**REASON, "region": "11"})
+    path = told.job("registry", "re-emissions", {**REASON, "region": "73"})
     until(lambda: not process.alive, 30, "killed between chunks")
     process.disarm()
     process.start()
@@ -218,7 +218,7 @@ def test_a_killed_process_goes_on_where_it_was(told: Told) -> None:
 _MANY = """
 INSERT INTO villages (id, region_code, name, status, simulated, source_system, version, registered_by, registered_at, changed_at)
 SELECT gen_random_uuid(), code, NULL, 'active', true, 'tests', 1, 'tests', now(), now()
-FROM regions WHERE level = 'village' AND code LIKE '11.%' ORDER BY code LIMIT 120
+FROM regions WHERE level = 'village' AND code LIKE '73.%' ORDER BY code LIMIT 120
 """
 
 
@@ -228,12 +228,12 @@ def test_given_up_after_several_failures_and_says_why(told: Told) -> None:
     change = "UPDATE reports SET facts = jsonb_set(facts, '{pokja_members}', '%s') WHERE " + broken
     told.platform.sql("registry", change % '"many"')
     try:
-        path = told.job("registry", "re-emissions", {**REASON, "region": "33"})
+        path = told.job("registry", "re-emissions", {**REASON, "region": told.region})
         failed = told.ended("registry", path)
         assert failed["state"] == "failed"
         assert failed["failure"] == "a defect of ours: ValidationError"
         assert failed["events"] == 0
     finally:
         told.platform.sql("registry", change % "21")
-    after = told.ended("registry", told.job("registry", "re-emissions", {**REASON, "region": "33"}))
+    after = told.ended("registry", told.job("registry", "re-emissions", {**REASON, "region": told.region}))
     assert after["state"] == "done"

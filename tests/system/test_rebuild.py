@@ -455,6 +455,24 @@ def test_killed_while_settling_it_goes_on(told: Told) -> None:
     assert state(told, "scoring") == before
 
 
+def test_nats_away_in_the_middle_it_begins_again(told: Told) -> None:
+    before = state(told, "scoring")
+    told.platform.sql("scoring", EMPTY["scoring"])
+    lock = "SELECT pg_advisory_xact_lock_shared(x'6B6B7072'::int)"
+    with holding(told.platform, "scoring", lock) as let_go:
+        path = told.job("scoring", "rebuilds", OF_EVENTS)
+        waits = "SELECT 1 FROM pg_locks WHERE objid = x'6B6B7072'::int AND mode = 'ExclusiveLock' AND NOT granted"
+        until(lambda: told.platform.sql("scoring", waits), 30, "reading is done")
+        told.platform.nats.stop()
+        let_go()
+        time.sleep(12)  # longer than a run lasts that finds NATS away
+        assert told.get("scoring", path).json()["state"] == "reading"
+        told.platform.nats.start()
+    assert told.ended("scoring", path, 90)["state"] == "done"
+    wait_until_settled(told.platform)
+    assert state(told, "scoring") == before
+
+
 def test_given_up_after_it_was_begun_too_often(told: Told) -> None:
     lock = "SELECT pg_advisory_xact_lock_shared(x'6B6B7072'::int)"
     with holding(told.platform, "interventions", lock):

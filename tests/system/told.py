@@ -24,6 +24,12 @@ class Told:
         self.villages: list[str] = []
         self._desa: Iterator[str] = free_desa(platform)
 
+    @property
+    def region(self) -> str:
+        """The province of the first village."""
+        query = f"SELECT region_code FROM villages WHERE id = '{self.villages[0]}'"
+        return self.platform.sql("registry", query)[0][0][:2]
+
     def url(self, service: ServiceName) -> str:
         return self.platform.processes[service, 0].url
 
