@@ -230,7 +230,7 @@ class Consumer:
     async def _is_still_paused(self) -> bool:
         """Wait while events must not have their effect; True when we are to end before they may."""
         try:
-            while self._is_paused is not None and await self._is_paused():
+            while self._is_paused is not None and await self._when_possible(self._is_paused):
                 if self._ending:
                     return True
                 self.paused = True
@@ -344,11 +344,16 @@ class Consumer:
 async def _in_hand(messages: Sequence[Msg], seconds: float) -> AsyncIterator[None]:
     """Tell the stream every so many seconds that the messages are being worked on.
 
-    Else a database that answers slowly makes it deliver them again, and every delivery counts as an attempt.
+    Else a database that answers slowly makes it deliver them again, and every delivery counts as an attempt. Where the
+    work breaks off, or is not done in time when the process ends, they are given back for another to take at once.
     """
     telling = asyncio.create_task(_keep_telling(messages, seconds))
     try:
         yield
+    except BaseException:
+        with contextlib.suppress(nats.errors.Error):
+            await asyncio.gather(*(message.nak() for message in messages if not message.is_acked))
+        raise
     finally:
         await stop([telling])
 
