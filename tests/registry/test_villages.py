@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.callers import STRANGER, caller
-from tests.conftest import app_of
+from tests.conftest import app_of, eventually
 
 
 async def desa(registry: httpx.AsyncClient, region: str) -> str:
@@ -86,6 +86,22 @@ class TestRegisterVillage:
         again = await registry.post("/villages", json={"region_code": code}, headers=caller("officer"))
         assert again.status_code == 409
         assert again.json()["existing_id"] == first["id"]
+
+    async def test_conflict_with_one_that_becomes_inactive_meanwhile(self, registry: httpx.AsyncClient) -> None:
+        code = await desa(registry, "33.26.01")
+        first = await register(registry, code)
+        waits = sa.text(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kkb-registry' "
+            "AND datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        async with app_of(registry).state.database.transaction() as session:
+            query = "SELECT FROM villages WHERE id = :id FOR NO KEY UPDATE"
+            await session.execute(sa.text(query), {"id": first["id"]})
+            second = asyncio.create_task(register(registry, code))
+            await eventually(lambda: session.scalar(waits))
+            ends = "UPDATE villages SET status = 'inactive' WHERE id = :id"
+            await session.execute(sa.text(ends), {"id": first["id"]})
+        assert (await second)["id"] != first["id"]
 
     async def test_happy(self, registry: httpx.AsyncClient) -> None:
         code = await desa(registry, "33.26.01")

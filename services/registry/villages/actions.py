@@ -46,13 +46,14 @@ async def register_village(session: AsyncSession, caller: Caller, draft: Village
     _check_place(caller, draft.region_code)
     _check_fields(draft)
     await regions.get_path(session, draft.region_code)
-    registered = await register_missing(session, caller, [draft])
-    if not registered:
-        existing = (await store.lock_active(session, [draft.region_code]))[draft.region_code]
-        raise problems.Conflict(
-            f"{draft.region_code} already has an active Kampung KB; there is one per desa or kelurahan",
-            existing_id=str(existing.id),
-        )
+    while not (registered := await register_missing(session, caller, [draft])):
+        existing = (await store.lock_active(session, [draft.region_code])).get(draft.region_code)
+        if existing is not None:
+            raise problems.Conflict(
+                f"{draft.region_code} already has an active Kampung KB; there is one per desa or kelurahan",
+                existing_id=str(existing.id),
+            )
+        # the one that was in the way has become inactive meanwhile: the desa is free again
     return registered[0]
 
 
