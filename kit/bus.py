@@ -16,6 +16,7 @@ from nats.js.errors import NotFoundError
 
 from contracts.events import STREAMS
 from kit import clock, metrics
+from kit.tasks import keep_running
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +53,16 @@ class Bus:
         """Connect, however long it takes, and ensure the streams; return when cancelled, the connection closed."""
         metrics.BUS_CONNECTED.set_function(lambda: float(self.connected))
         try:
-            while not self._ready.is_set():
-                await self._try_connect()
+            await keep_running("the connection to NATS", self._connect)
             await asyncio.Event().wait()
         finally:
             if self._client is not None:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._client.close(), _CLOSE_SECONDS)
+
+    async def _connect(self) -> None:
+        while not self._ready.is_set():
+            await self._try_connect()
 
     async def _try_connect(self) -> None:
         try:

@@ -29,7 +29,7 @@ from kit.database import Database
 from kit.dead_letters.store import Letter, bury
 from kit.problems import is_database_away
 from kit.settings import ServiceSettings
-from kit.stream import written_at
+from kit.stream import Puller, written_at
 from kit.tasks import stop
 
 log = logging.getLogger(__name__)
@@ -41,14 +41,13 @@ Handler = Callable[[AsyncSession, Sequence[Event]], Awaitable[int]]
 Answers how many of them were stale: something newer was there already, and they changed nothing.
 """
 
-_BATCH = 500
-_FETCH_SECONDS = 1.0
+_PULL_SECONDS = 1.0
 _INSPECT_EVERY_SECONDS = 10.0
 _NEVER = float("-inf")
 _WAIT_SECONDS = 1.0
 _MAX_DELAY_SECONDS = 300.0
 _MAX_DOUBLINGS = 20
-_MAX_ACK_PENDING = 100 * _BATCH
+_MAX_ACK_PENDING = 50_000
 """Events that wait to be tried again count as well: while this many do, nothing else is delivered."""
 
 _REMEMBER = sa.text(
@@ -187,21 +186,16 @@ class Consumer:
             filter_subject=self._what.subject,
         )
         await jetstream.add_consumer(self._what.stream, config)
-        subscription = await jetstream.pull_subscribe_bind(durable=self._what.durable, stream=self._what.stream)
         self._inspected = _NEVER
-        self._set_bound(True)
-        try:
-            while not self._ending:
-                await self._inspect(jetstream)
-                try:
-                    messages = await subscription.fetch(_BATCH, timeout=_FETCH_SECONDS)
-                except TimeoutError:
-                    continue
-                await self._take(messages)
-        finally:
-            self._set_bound(False)
-            with contextlib.suppress(nats.errors.Error):
-                await subscription.unsubscribe()
+        async with Puller(await self._bus.client(), self._what.stream, self._what.durable).listening() as puller:
+            self._set_bound(True)
+            try:
+                while not self._ending:
+                    await self._inspect(jetstream)
+                    if messages := await puller.pull(_PULL_SECONDS):
+                        await self._take(messages)
+            finally:
+                self._set_bound(False)
 
     def _set_bound(self, bound: bool) -> None:
         self.bound, self.pending = bound, None

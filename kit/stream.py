@@ -33,9 +33,10 @@ WRITTEN_HEADER = "Kkb-Written"
 time of its change, so only this says how long it was on its way."""
 
 _BATCH = 500
-_PULL = json.dumps({"batch": _BATCH, "no_wait": True}).encode()
 _NO_MESSAGES = "404"
+_NOTHING_THERE = {_NO_MESSAGES, "408"}
 _NOBODY = "503"
+_GRACE_SECONDS = 1.0
 _RETRIES = 5
 _WAIT_SECONDS = 1.0
 
@@ -72,15 +73,16 @@ async def send(client: Client, state: Any, rows: Sequence[Any], *, suffix: str =
 
 
 def _answer(message: Msg) -> PubAck | Exception:
-    if (message.headers or {}).get("Status") == _NOBODY:
-        return NoStreamResponseError()
+    if "Status" in (message.headers or {}):
+        return _refusal(message)
     said = json.loads(message.data)
     return APIError(**said["error"]) if "error" in said else PubAck.from_response(said)
 
 
 @asynccontextmanager
 async def _listening(client: Client, subject: str, take: Callable[[Msg], Awaitable[None]]) -> AsyncIterator[None]:
-    subscription = await client.subscribe(subject, cb=take)
+    # no limit of bytes: what comes was asked for, a batch at a time, so nothing needs to be dropped for want of room
+    subscription = await client.subscribe(subject, cb=take, pending_bytes_limit=0)
     try:
         yield
     finally:
@@ -136,14 +138,21 @@ async def read(
     broken = 0
     while isinstance(start, datetime) or start <= last:
         try:
-            async with _Puller.of(client, stream, start, headers_only=headers_only) as puller:
-                while batch := await puller.pull():
-                    broken, start = 0, batch[-1].metadata.sequence.stream + 1
-                    yield [message for message in batch if message.metadata.sequence.stream <= last]
-                    if start > last:
+            async with _reading(client, stream, start, headers_only=headers_only) as puller:
+                came = 0
+                while got := await puller.pull():
+                    batch = _up_to_a_gap(got, came)
+                    came += len(batch)
+                    if batch:
+                        broken, start = 0, batch[-1].metadata.sequence.stream + 1
+                        yield [message for message in batch if message.metadata.sequence.stream <= last]
+                        if start > last:
+                            return
+                    if len(batch) < len(got):
+                        break
+                else:
+                    if puller.at_end:
                         return
-            if puller.at_end:
-                return
         except NotFoundError:
             raise
         except (nats.errors.Error, TimeoutError) as error:
@@ -154,65 +163,90 @@ async def read(
         await asyncio.sleep(_WAIT_SECONDS)
 
 
-class _Puller:
-    """Fetches of a consumer. nats-py's own fetch makes a task for every message, which costs four times as much."""
+def _up_to_a_gap(messages: Sequence[Msg], came: int) -> list[Msg]:
+    """Messages of a consumer that has delivered so many before, up to the first that was lost on the way."""
+    return [message for place, message in enumerate(messages, came + 1) if message.metadata.sequence.consumer == place]
+
+
+@asynccontextmanager
+async def _reading(client: Client, stream: str, start: int | datetime, *, headers_only: bool) -> AsyncIterator[Puller]:
+    """A consumer of its own for one reading; if it is not removed at the end, the server forgets it by itself."""
+    config = ConsumerConfig(
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE if isinstance(start, int) else DeliverPolicy.BY_START_TIME,
+        opt_start_seq=max(start, 1) if isinstance(start, int) else None,
+        opt_start_time=None if isinstance(start, int) else start,
+        ack_policy=AckPolicy.NONE,
+        headers_only=headers_only,
+        mem_storage=True,
+        inactive_threshold=6 * REQUEST_SECONDS,
+    )
+    jetstream = client.jetstream(timeout=REQUEST_SECONDS)
+    consumer = await jetstream.add_consumer(stream, config)
+    try:
+        async with Puller(client, stream, consumer.name).listening() as puller:
+            yield puller
+    finally:
+        with contextlib.suppress(nats.errors.Error, TimeoutError):
+            await jetstream.delete_consumer(stream, consumer.name)
+
+
+class Puller:
+    """Fetches of a consumer. nats-py's own fetch makes a task and a timer a message, which costs three times as much."""
 
     def __init__(self, client: Client, stream: str, consumer: str) -> None:
         self._client = client
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._inbox = client.new_inbox()
         self._got: list[Msg] = []
-        self._came = 0
+        self._wanted = 0
+        self._refusal: nats.errors.Error | None = None
         self._complete = asyncio.Event()
         self.at_end = False
         """Whether the stream has no more messages just now."""
 
-    @classmethod
     @asynccontextmanager
-    async def of(
-        cls, client: Client, stream: str, start: int | datetime, *, headers_only: bool
-    ) -> AsyncIterator[_Puller]:
-        """A puller with a consumer of its own; if it is not removed at the end, the server forgets it by itself."""
-        config = ConsumerConfig(
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE if isinstance(start, int) else DeliverPolicy.BY_START_TIME,
-            opt_start_seq=max(start, 1) if isinstance(start, int) else None,
-            opt_start_time=None if isinstance(start, int) else start,
-            ack_policy=AckPolicy.NONE,
-            headers_only=headers_only,
-            mem_storage=True,
-            inactive_threshold=6 * REQUEST_SECONDS,
-        )
-        jetstream = client.jetstream(timeout=REQUEST_SECONDS)
-        consumer = await jetstream.add_consumer(stream, config)
-        puller = cls(client, stream, consumer.name)
-        # no limit of bytes: a pull asks for one batch, so nothing needs to be dropped for want of room
-        subscription = await client.subscribe(puller._inbox, cb=puller._take, pending_bytes_limit=0)
-        try:
-            yield puller
-        finally:
-            with contextlib.suppress(nats.errors.Error, TimeoutError):
-                await subscription.unsubscribe()
-                await jetstream.delete_consumer(stream, consumer.name)
+    async def listening(self) -> AsyncIterator[Puller]:
+        """Within this block messages can be pulled."""
+        async with _listening(self._client, self._inbox, self._take):
+            yield self
 
     async def _take(self, message: Msg) -> None:
         status = (message.headers or {}).get("Status")
         if status is None:
             self._got.append(message)
+        elif status not in _NOTHING_THERE:
+            self._refusal = _refusal(message)
         self.at_end = status == _NO_MESSAGES
-        if status is not None or len(self._got) == _BATCH:
+        if status is not None or len(self._got) >= self._wanted:
             self._complete.set()
 
-    async def pull(self) -> list[Msg]:
-        """The next messages without a gap; none at the end, and where something broke."""
-        self._got = []
+    async def pull(self, wait: float = 0.0) -> list[Msg]:
+        """The next messages, as many as there are, about one batch at most; if there are none, wait for one.
+
+        What comes too late for one pull is part of the next. No messages: there are none, or the connection is broken.
+
+        Raises:
+            nats.errors.Error: stream or consumer are gone, or it may not be pulled.
+        """
+        await self._ask({"batch": _BATCH, "no_wait": True}, wait or REQUEST_SECONDS)
+        if wait and not self._got:
+            await self._ask({"batch": 1, "expires": int(wait * 1e9)}, wait + _GRACE_SECONDS)
+        got, self._got = self._got, []
+        return got
+
+    async def _ask(self, request: dict[str, object], seconds: float) -> None:
         self._complete.clear()
-        await self._client.publish(self._next, _PULL, self._inbox)
+        self._wanted = len(self._got) + int(str(request["batch"]))
+        await self._client.publish(self._next, json.dumps(request).encode(), self._inbox)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._complete.wait(), REQUEST_SECONDS)
-        whole = [
-            message
-            for expected, message in enumerate(self._got, self._came + 1)
-            if message.metadata.sequence.consumer == expected
-        ]
-        self._came += len(whole)
-        return whole
+            await asyncio.wait_for(self._complete.wait(), seconds)
+        refusal, self._refusal = self._refusal, None
+        if refusal is not None:
+            raise refusal
+
+
+def _refusal(message: Msg) -> nats.errors.Error:
+    said = message.headers or {}
+    if said["Status"] == _NOBODY:
+        return NoStreamResponseError()
+    return APIError(code=int(said["Status"]), description=said.get("Description"))

@@ -38,6 +38,10 @@ class Line:
         self.fails: dict[UUID, int] = {}
         self.stale: set[UUID] = set()
         self.retries = Retries()
+        self.holds = asyncio.Event()
+        """While it is not set, the handler has what it was given in hand."""
+        self.holds.set()
+        self.held = asyncio.Event()
 
     def event(self) -> Event:
         return example(VillageRegistered).model_copy(update={"id": uuid7()})
@@ -47,6 +51,8 @@ class Line:
             await publish(session, events)
 
     async def handle(self, session: AsyncSession, events: Sequence[Event]) -> int:
+        self.held.set()
+        await self.holds.wait()
         for event in events:
             if self.fails.get(event.id, 0) > 0:
                 self.fails[event.id] -= 1

@@ -9,7 +9,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from kit import relay
 from kit.bus import Bus
+from kit.inbox import Retries
 from kit.outbox import MAX_BODY_BYTES, publish
 from kit.relay import Relay
 from kit.tasks import stop
@@ -26,6 +28,26 @@ class TestPath:
         effects = await line.effects()
         assert len([e for e in effects if e in {event.id for event in events}]) == 700
         assert await line.unpublished() == 0
+
+    async def test_a_notification_wakes_the_relay(self, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(relay, "_POLL_SECONDS", 3600.0)
+        first, second = line.event(), line.event()
+        async with line.running():
+            await line.commit(first)
+            await has_effects(line, first)
+            await line.commit(second)
+            await has_effects(line, second)
+
+    async def test_what_was_in_hand_is_given_back_when_the_process_ends(self, line: Line) -> None:
+        line.retries = Retries(ack_seconds=600)  # a redelivery would come after the test
+        event = line.event()
+        line.holds.clear()
+        async with line.running():
+            await line.commit(event)
+            await asyncio.wait_for(line.held.wait(), 30)
+        line.holds.set()
+        async with line.running():
+            await has_effects(line, event)
 
     async def test_a_rolled_back_event_is_never_published(self, line: Line) -> None:
         lost, kept = line.event(), line.event()
