@@ -33,6 +33,7 @@ from kit.inbox import Subscription
 from kit.ops import Health, ops_app
 from kit.process import Service
 from kit.relay import LOCK, Relay
+from services.scoring.service import SERVICE as SCORING
 from tests.conftest import app_of, eventually, running
 from tests.kit.conftest import TINY
 
@@ -64,7 +65,7 @@ def own(own_servers: ThrowawayServers, public_key_file: Path) -> Any:
 
     @asynccontextmanager
     async def start(service: Service) -> AsyncIterator[FastAPI]:
-        url = own_servers.fresh_database("registry")
+        url = own_servers.fresh_database(service.name)
         async with running(service, url, own_servers.nats_url, public_key_file) as client:
             yield app_of(client)
 
@@ -186,23 +187,24 @@ class TestMigrations:
 
 
 class TestService:
-    async def test_says_how_everything_is_when_all_is_well(self, scoring: httpx.AsyncClient) -> None:
-        health = health_of(app_of(scoring))
+    async def test_says_how_everything_is_when_all_is_well(self, own: Any) -> None:
+        async with own(SCORING) as app:
+            health = health_of(app)
 
-        async def settled() -> bool:
-            readiness = await health.readiness()
-            return readiness["noted"] == {
-                "nats": "ok",
-                "streams": "ok",
-                "relay": "this process leads",
-                "consumer scoring-registry": "takes events; pending: 0",
-                "consumer scoring-interventions": "takes events; pending: 0",
-                "dead_letters": "ok",
-            } and readiness["needs"] == {"database": "ok", "migrations": "ok"}
+            async def settled() -> bool:
+                readiness = await health.readiness()
+                return readiness["noted"] == {
+                    "nats": "ok",
+                    "streams": "ok",
+                    "relay": "this process leads",
+                    "consumer scoring-registry": "takes events; pending: 0",
+                    "consumer scoring-interventions": "takes events; pending: 0",
+                    "dead_letters": "ok",
+                } and readiness["needs"] == {"database": "ok", "migrations": "ok"}
 
-        await eventually(settled)
-        assert (await ask(health)).status_code == 200
-        assert (await ask(health, "/livez")).status_code == 200
+            await eventually(settled)
+            assert (await ask(health)).status_code == 200
+            assert (await ask(health, "/livez")).status_code == 200
 
     async def test_says_since_when_nats_is_away(self, own: Any, own_servers: ThrowawayServers) -> None:
         async with own(LISTENER) as app:

@@ -261,10 +261,11 @@ class TestMoment:
     async def test_what_takes_too_long_is_refused_with_advice(
         self, holding: Holding, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(routes, "_LONGEST_SECONDS", 0.2)
         async with app_of(holding.client).state.database.transaction() as session:
             await session.execute(sa.text("LOCK TABLE places"))
-            answer = await holding.get()
+            with monkeypatch.context() as hurried:
+                hurried.setattr(routes, "_LONGEST_SECONDS", 0.2)
+                answer = await holding.get()
         assert answer.status_code == 503
         assert "ask for the parts of the region one by one" in answer.json()["detail"]
         assert (await holding.get(region="91")).status_code == 200
