@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from contextvars import ContextVar
@@ -36,7 +37,13 @@ class JsonFormatter(logging.Formatter):
         members |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             members["error"] = self.formatException(record.exc_info)
-        return orjson.dumps({k: v for k, v in members.items() if v is not None}, default=str).decode()
+        known = {name: value for name, value in members.items() if value is not None}
+        try:
+            return orjson.dumps(known, default=str).decode()
+        except (
+            orjson.JSONEncodeError
+        ):  # half a surrogate pair, an integer of more than 64 bits: the line must not be lost
+            return json.dumps(known, default=str)
 
 
 def configure(service: str, level: str) -> None:

@@ -25,7 +25,7 @@ async def platform(servers: ThrowawayServers, tmp_path_factory: pytest.TempPathF
 
 def run(*arguments: str, **environment: str | None) -> Any:
     """One call of `kkb`; the environment holds no setting but these."""
-    blank = dict.fromkeys(("KKB_URL", "KKB_KEY", "KKB_KEY_FILE", "KKB_DATA_DIR"))
+    blank = dict.fromkeys(("KKB_URL", "KKB_KEY", "KKB_KEY_FILE", "KKB_DATA_DIR", "COLUMNS"))
     return CliRunner().invoke(app, arguments, env={**blank, **environment})
 
 
