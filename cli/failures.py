@@ -38,6 +38,8 @@ def _lines(status: int, slug: str, problem: dict[str, Any], request_id: str | No
     # With field errors the detail only repeats the first of them.
     if problem.get("detail") and not errors:
         lines.append(f"  {problem['detail']}")
+    if problem.get("existing_id"):
+        lines.append(f"  Yang sudah ada: {problem['existing_id']}")
     lines += [f"  - {error.get('pointer')}: {error.get('detail')}" for error in errors]
     if request_id:
         lines.append(f"  Nomor permintaan: {request_id}")

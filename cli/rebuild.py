@@ -15,9 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.access import gateway_of
 from cli.client import Gateway, segment
 from cli.failures import Failure
-from cli.options import AsJson, Region
-from cli.screen import console, number, show_json, show_table, table
-from cli.words import REBUILD_FAILURES, REBUILD_STATES
+from cli.options import DEFAULT_LIMIT, AsJson, Limit, Region
+from cli.screen import console, moment, more_than, number, show_json, show_table, table
+from cli.words import REBUILD_FAILURES, REBUILD_SOURCES, REBUILD_STATES
 
 app = typer.Typer(help="Bangun ulang proyeksi suatu layanan dari peristiwa.", no_args_is_help=True)
 
@@ -73,6 +73,28 @@ def rebuild_interventions(
 ) -> None:
     """Bangun ulang daftar Kampung KB yang dikenal layanan intervensi."""
     _rebuild(gateway_of(ctx), Service.INTERVENTIONS, _source(from_events, from_services), dry_run, reason, as_json)
+
+
+@app.command("list")
+def list_rebuilds(
+    ctx: typer.Context,
+    service: Annotated[Service, typer.Argument(help="Layanan", show_default=False)],
+    limit: Limit = DEFAULT_LIMIT,
+    as_json: AsJson = False,
+) -> None:
+    """Pembangunan ulang suatu layanan, yang terbaru dahulu."""
+    found, more = gateway_of(ctx).items(_path(service), limit)
+    if as_json:
+        show_json(found)
+        return
+    shown = table("Id", "Diminta", "Sumber", "Keadaan", "Alasan")
+    for job in found:
+        state = REBUILD_STATES.get(job["state"], job["state"]) + (" (uji coba)" if job["dry_run"] else "")
+        source = REBUILD_SOURCES.get(job["source"], job["source"])
+        shown.add_row(job["id"], moment(job["requested_at"]), source, state, job["reason"])
+    show_table(console(), f"Pembangunan ulang {service.value}", shown)
+    if more:
+        console().print(more_than(len(found)))
 
 
 @app.command("show")
@@ -171,7 +193,7 @@ def _re_emitted(gateway: Gateway, owner: str, reason: str, region: str | None = 
     started = gateway.post(path, {"reason": reason, "region": region})
     done = _wait(gateway, f"{path}/{started['id']}", lambda job: (f"{owner} mengumumkan ulang", job["events"], None))
     if done["state"] == "failed":
-        raise Failure(f"{owner} gagal mengumumkan ulang: {done['failure']}")
+        raise Failure(f"{owner} gagal mengumumkan ulang.\n  {done['failure']}")
     return done
 
 

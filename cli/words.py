@@ -27,6 +27,8 @@ PROBLEMS = {
     "bad-upstream": "Layanan di belakang gateway menjawab tidak semestinya",
     "unavailable": "Layanan sedang tidak tersedia; coba lagi sebentar lagi",
     "upstream-timeout": "Layanan di belakang gateway tidak menjawab tepat waktu",
+    "method-not-allowed": "Alamat ini tidak mengenal metode tersebut",
+    "unsupported-media-type": "Bentuk kiriman ini tidak dikenali di alamat tersebut",
     "request-timeout": "Permintaan tidak sampai tepat waktu",
     "internal": "Kesalahan pada platform; sebutkan nomor permintaan kepada pengelola",
 }
@@ -71,6 +73,8 @@ EFFECTS = {
     "stale": "diolah, tidak mengubah apa pun karena sudah ada yang lebih baru",
     "duplicate": "sudah pernah berpengaruh, tidak diolah dua kali",
 }
+
+REBUILD_SOURCES = {"events": "aliran peristiwa", "services": "diumumkan ulang"}
 
 REBUILD_STATES = {
     "waiting": "menunggu pengumuman ulang",

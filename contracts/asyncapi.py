@@ -95,7 +95,9 @@ def asyncapi() -> dict[str, Any]:
             "title": "Kampung KB platform: events",
             "version": "1.0.0",
             "description": "Facts in the past tense, CloudEvents 1.0 in JSON, on NATS JetStream. At least once: "
-            "drop an event whose id you have seen; per village, ignore a version older than the one you have. "
+            "drop an event whose id you have seen; per thing, ignore what is older than what you have: a village or an "
+            "assessment by `data.village.version`, a report (one for each village, kind, period and source) by "
+            "`data.revision`, an intervention by `data.version`. "
             "Within a version fields are only added, and optional: ignore those you do not know. What would break a "
             "reader is a new version, in the event's type and in its subject.",
         },

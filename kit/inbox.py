@@ -173,7 +173,7 @@ class Consumer:
                 jetstream = await self._bus.jetstream()
                 await self._consume(jetstream)
             except (nats.errors.Error, OSError, TimeoutError) as error:
-                log.warning("consumer %s lost the stream: %s", self._what.durable, type(error).__name__)
+                log.warning("consumer %s lost the stream: %s", self._what.durable, error or type(error).__name__)
                 await asyncio.sleep(_WAIT_SECONDS)
 
     async def _consume(self, jetstream: JetStreamContext) -> None:
@@ -228,7 +228,7 @@ class Consumer:
                 if self._ending:
                     return True
                 self.paused = True
-                await asyncio.sleep(_WAIT_SECONDS)
+                await self._wait()
         finally:
             self.paused = False
         return False
@@ -277,11 +277,15 @@ class Consumer:
                         raise
                     log.warning("consumer %s waits for the database: %s", self._what.durable, type(error).__name__)
                 self.waits = True
-                with contextlib.suppress(nats.errors.Error, TimeoutError):
-                    await self._inspect(await self._bus.jetstream())
-                await asyncio.sleep(_WAIT_SECONDS)
+                await self._wait()
         finally:
             self.waits = False
+
+    async def _wait(self) -> None:
+        """Wait a moment with messages in hand, and go on measuring how far behind we are."""
+        with contextlib.suppress(nats.errors.Error, TimeoutError):
+            await self._inspect(await self._bus.jetstream())
+        await asyncio.sleep(_WAIT_SECONDS)
 
     async def _effect(self, deliveries: list[_Delivery]) -> tuple[set[object], int]:
         async with self._database.transaction() as session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -22,6 +23,9 @@ from services.interventions.service import SERVICE as INTERVENTIONS
 from services.registry.service import SERVICE as REGISTRY
 from services.scoring.service import SERVICE as SCORING
 from tests.callers import SIGNING_KEY
+
+# the processes of a parallel run ignore Ctrl-C, and what they start would inherit that
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("KKB_SHARED", REPOSITORY.parent / "shared"))

@@ -26,8 +26,8 @@ from deploy.embedded.summary import summary
 from deploy.embedded.watch import Watched, keep_running
 
 READY_SECONDS = 180.0
-# A process drains its requests for ten seconds (KKB_DRAIN_SECONDS).
-SERVICE_PATIENCE_SECONDS = 20.0
+# A process drains its requests for ten seconds (KKB_DRAIN_SECONDS), then ends what it has in hand.
+SERVICE_PATIENCE_SECONDS = 25.0
 
 
 class _Stopped(Exception):

@@ -173,7 +173,7 @@ class Keyring:
     async def _load(self, key_id: UUID) -> Known:
         forgotten = self._forgotten
         loaded_at = time.monotonic()
-        async with self._database.transaction() as session:
+        async with asyncio.timeout(self._database.request_seconds), self._database.transaction() as session:
             key = await store.load(session, key_id)
         if key is None:
             raise Unauthenticated("the key is not known")

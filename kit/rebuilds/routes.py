@@ -33,7 +33,8 @@ def rebuilds_router(service: str, projection: Projection) -> APIRouter:
     async def start_rebuild(asked: RebuildIn, operator: EventOperator, session: Session, once: OnlyOnce) -> Response:
         """Make this service's projection anew out of events, beside the living one, and put that right by it.
 
-        It is done in the background; the service answers and consumes meanwhile. Nation-wide callers only.
+        It is done in the background; the service answers meanwhile, and its consumers pause until the rebuild has
+        written (not for a dry run). Nation-wide callers only.
         """
 
         async def start() -> Answer:

@@ -111,6 +111,10 @@ async def test_a_refused_rebuild_says_why_in_indonesian(kkb: Kkb, platform: Plat
     second = await kkb("rebuild", "scoring", "--from-events")
     assert second.exit_code == 1
     assert "Bertentangan dengan yang sudah tercatat (409)" in second.output
+    assert f"Yang sudah ada: {waiting['id']}" in second.output
+    listed = await kkb("rebuild", "list", "scoring", "--limit", "1")
+    assert [word in listed.output for word in (waiting["id"], "menunggu pengumuman ulang", "uji")] == [True] * 3
+    assert "Hanya 1 yang pertama" in listed.output
     cancelled = await kkb("rebuild", "cancel", "scoring", waiting["id"])
     assert cancelled.exit_code == 0, cancelled.output
     shown = await kkb("rebuild", "show", "scoring", waiting["id"])

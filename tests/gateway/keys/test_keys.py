@@ -224,6 +224,17 @@ class TestRevokeKey:
         assert first["status"] == "revoked"
 
 
+async def test_a_key_is_not_waited_for_longer_than_a_request(start_gateway: StartGateway) -> None:
+    slow = await start_gateway(request_seconds=0.5)
+    key = await slow.issue("reader")
+    database = slow.gateway.own.state.database
+    async with database.transaction() as session:
+        await session.execute(sa.text("LOCK TABLE api_keys"))
+        answer = await slow.client.get("/me", headers=slow.with_key(key["key"]), timeout=10)
+        assert (answer.status_code, answer.json()["detail"]) == (503, "the database does not answer")
+    assert (await slow.client.get("/me", headers=slow.with_key(key["key"]))).status_code == 200
+
+
 async def _passed(moment: Any) -> bool:
     return clock.now() > moment
 
