@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-import nats
 import sqlalchemy as sa
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
@@ -24,10 +23,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.events import Event, UndecodableEvent, decode
 from kit import failpoints, metrics, projection_lock
-from kit.bus import Bus
+from kit.bus import NATS_AWAY, Bus
 from kit.database import Database
 from kit.dead_letters.store import Letter, bury
-from kit.problems import is_database_away
+from kit.problems import is_database_away, took_too_long
 from kit.settings import ServiceSettings
 from kit.stream import Puller, written_at
 from kit.tasks import stop
@@ -47,6 +46,7 @@ _NEVER = float("-inf")
 _WAIT_SECONDS = 1.0
 _MAX_DELAY_SECONDS = 300.0
 _MAX_DOUBLINGS = 20
+_SLOW_ATTEMPTS = 3
 _MAX_ACK_PENDING = 50_000
 """Events that wait to be tried again count as well: while this many do, nothing else is delivered."""
 
@@ -127,6 +127,10 @@ def reason_of(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+class TooSlow(Exception):
+    """The effect of events takes longer than a statement may, though the database answers."""
+
+
 class Consumer:
     """Runs one subscription. Several processes may run the same one; JetStream shares the messages out."""
 
@@ -172,8 +176,8 @@ class Consumer:
             try:
                 jetstream = await self._bus.jetstream()
                 await self._consume(jetstream)
-            except (nats.errors.Error, OSError, TimeoutError) as error:
-                log.warning("consumer %s lost the stream: %s", self._what.durable, error or type(error).__name__)
+            except NATS_AWAY as error:
+                log.warning("consumer %s lost the stream: %s", self._what.durable, str(error) or type(error).__name__)
                 await asyncio.sleep(_WAIT_SECONDS)
 
     async def _consume(self, jetstream: JetStreamContext) -> None:
@@ -257,17 +261,22 @@ class Consumer:
     async def _try(self, deliveries: list[_Delivery]) -> Exception | None:
         """What went wrong, if something did: any defect of a handler must neither lose nor block events."""
         try:
-            fresh, stale = await self._when_possible(lambda: self._effect(deliveries))
+            fresh, stale = await self._when_possible(lambda: self._effect(deliveries), _SLOW_ATTEMPTS)
         except Exception as error:  # noqa: BLE001 - as said
             return error
+        self._count(deliveries, fresh, stale)
         failpoints.reach("before_ack")
         await asyncio.gather(*(delivery.message.ack() for delivery in deliveries))
         failpoints.reach("after_ack")
-        self._count(deliveries, fresh, stale)
         return None
 
-    async def _when_possible(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do it; while the database is away the messages are kept in hand, so that its absence is nobody's fault."""
+    async def _when_possible(self, work: Callable[[], Awaitable[T]], slow_attempts: int | None = None) -> T:
+        """Do it; while the database is away the messages are kept in hand, so that its absence is nobody's fault.
+
+        Raises:
+            TooSlow: so many attempts in a row took too long on a database that answers.
+        """
+        slow = 0
         try:
             while True:
                 try:
@@ -276,6 +285,9 @@ class Consumer:
                     if not is_database_away(error) or self._ending:
                         raise
                     log.warning("consumer %s waits for the database: %s", self._what.durable, type(error).__name__)
+                    slow = slow + 1 if took_too_long(error) and await self._database.answers() else 0
+                    if slow == slow_attempts:
+                        raise TooSlow(f"not done within a statement's limit, {slow} times") from error
                 self.waits = True
                 await self._wait()
         finally:
@@ -283,7 +295,7 @@ class Consumer:
 
     async def _wait(self) -> None:
         """Wait a moment with messages in hand, and go on measuring how far behind we are."""
-        with contextlib.suppress(nats.errors.Error, TimeoutError):
+        with contextlib.suppress(*NATS_AWAY):
             await self._inspect(await self._bus.jetstream())
         await asyncio.sleep(_WAIT_SECONDS)
 
@@ -349,7 +361,7 @@ async def _in_hand(messages: Sequence[Msg], seconds: float) -> AsyncIterator[Non
     try:
         yield
     except BaseException:
-        with contextlib.suppress(nats.errors.Error):
+        with contextlib.suppress(*NATS_AWAY):
             await asyncio.gather(*(message.nak() for message in messages if not message.is_acked))
         raise
     finally:
@@ -359,5 +371,5 @@ async def _in_hand(messages: Sequence[Msg], seconds: float) -> AsyncIterator[Non
 async def _keep_telling(messages: Sequence[Msg], seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
-        with contextlib.suppress(nats.errors.Error):
+        with contextlib.suppress(*NATS_AWAY):
             await asyncio.gather(*(message.in_progress() for message in messages if not message.is_acked))

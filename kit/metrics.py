@@ -71,7 +71,6 @@ _OF_EVENTS = (
     "kkb_event",
     "kkb_consumer_",
     "kkb_dead_",
-    "kkb_stream_",
     "kkb_reconciler_",
     "kkb_bus_",
     "kkb_changes_",

@@ -304,6 +304,19 @@ _AWAY_STATES = ("08", "53", "57P", "57014", "25P03")
 server's own limits: a statement that took too long, a transaction that was silent for too long."""
 
 
+_QUERY_CANCELLED = "57014"
+"""SQLSTATE of a statement that took longer than statement_timeout."""
+
+CONNECTION_LOST: tuple[type[Exception], ...] = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+"""How it shows itself to those who hold a connection of their own and begin anew whatever ended it."""
+
+
 def is_database_away(error: BaseException) -> bool:
     """Whether an error means that the database is away rather than that a statement was wrong."""
     if isinstance(error, DATABASE_AWAY):
@@ -311,6 +324,11 @@ def is_database_away(error: BaseException) -> bool:
     if not isinstance(error, _DATABASE_ERRORS):
         return False
     return bool(getattr(error, "connection_invalidated", False)) or _sqlstate(error).startswith(_AWAY_STATES)
+
+
+def took_too_long(error: BaseException) -> bool:
+    """Whether a statement was given up for its time, by us or by the server, and not for want of a connection."""
+    return isinstance(error, TimeoutError) or _sqlstate(error) == _QUERY_CANCELLED
 
 
 def _sqlstate(error: BaseException) -> str:

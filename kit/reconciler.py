@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
-import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import PubAck, StreamInfo
@@ -23,7 +22,7 @@ from nats.js.errors import NotFoundError
 
 from contracts.events import STREAMS
 from kit import metrics
-from kit.bus import Bus, ensure_stream
+from kit.bus import NATS_AWAY, Bus, ensure_stream
 from kit.ids import uuid7
 from kit.positions import Positions
 from kit.stream import NotRead, position_of, read, send
@@ -33,6 +32,8 @@ log = logging.getLogger(__name__)
 _LOOK_EVERY_SECONDS = 2.0
 _READ_EVERY_SECONDS = 3600.0
 _LONGEST_WAIT_SECONDS = 300.0
+_MOST_DOUBLINGS = 10
+_AWAY: tuple[type[Exception], ...] = (*NATS_AWAY, NotRead)
 _POSITIONS_AT_ONCE = 10_000
 _SEND_AT_ONCE = 500
 
@@ -75,10 +76,15 @@ class Reconciler:
                     await self._reconcile(connection, client)
                     due = asyncio.get_running_loop().time() + _READ_EVERY_SECONDS
                 failures = 0
-            except (nats.errors.Error, NotRead, OSError, TimeoutError) as error:
-                log.warning("not reconciled with the stream, will be tried again: %s", error or type(error).__name__)
+            except _AWAY as error:
+                log.warning(
+                    "not reconciled with the stream, will be tried again: %s", str(error) or type(error).__name__
+                )
                 due, failures = 0.0, failures + 1
-            wait = min(_LOOK_EVERY_SECONDS * 2**failures, _LONGEST_WAIT_SECONDS)
+            # publishing waits for the first look, and NATS for nobody: only reading over and over is to be spared
+            if not (self._bus.connected and self.feed_checked.is_set()):
+                failures = 0
+            wait = min(_LOOK_EVERY_SECONDS * 2 ** min(failures, _MOST_DOUBLINGS), _LONGEST_WAIT_SECONDS)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._doubted.wait(), wait)
 
@@ -166,10 +172,11 @@ class Reconciler:
         while rows := await connection.fetch(_POSITIONS, after, state["published"], _POSITIONS_AT_ONCE):
             after = rows[-1]["position"]
             missing = [row["position"] for row in rows if row["position"] not in held]
-            metrics.RECONCILER_FINDINGS.labels("missing").inc(len(missing))
             for start in range(0, len(missing), _SEND_AT_ONCE):
                 lost = await connection.fetch(_ROWS, missing[start : start + _SEND_AT_ONCE])
                 await _send_again(client, state, lost)
+                # counted when it is done: a full stream refuses it again and again
+                metrics.RECONCILER_FINDINGS.labels("missing").inc(len(lost))
                 metrics.RECONCILER_REPUBLISHED.inc(len(lost))
             total += len(missing)
         if total:

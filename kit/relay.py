@@ -21,6 +21,7 @@ from nats.js.api import PubAck
 from kit import failpoints, metrics
 from kit.bus import Bus
 from kit.outbox import CHANNEL
+from kit.problems import CONNECTION_LOST
 from kit.reconciler import Reconciler
 from kit.stream import send
 from kit.tasks import first_to_end
@@ -51,14 +52,6 @@ _SESSION = {
 # The leader asks every second. One that has gone silent (its machine, its network) loses its lock with its session;
 # cut off, it has given up by itself before (_LEADER_STATEMENT_SECONDS).
 _LEADER_SESSION = _SESSION | {"idle_session_timeout": "10s"}
-
-_DATABASE_AWAY = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # seen when a connection is lost while a statement is being sent
-    OSError,
-    TimeoutError,
-)
 
 _FIRST = "INSERT INTO publication DEFAULT VALUES ON CONFLICT DO NOTHING"
 _PLACE = """
@@ -120,7 +113,7 @@ class Relay:
         while True:
             try:
                 await self._lead()
-            except _DATABASE_AWAY as error:
+            except CONNECTION_LOST as error:
                 log.warning("relay lost its database: %s", type(error).__name__)
             finally:
                 self.leads = False
@@ -235,6 +228,10 @@ async def _measure(connection: asyncpg.Connection) -> None:
 
 
 async def _clean(connection: asyncpg.Connection) -> None:
+    """Clean as far as it goes: what takes too long is left for the next time, and no reason to stop publishing."""
     for statement in _CLEAN:
-        while (await connection.execute(statement, _CLEAN_AT_ONCE)) == f"DELETE {_CLEAN_AT_ONCE}":
-            pass
+        try:
+            while (await connection.execute(statement, _CLEAN_AT_ONCE)) == f"DELETE {_CLEAN_AT_ONCE}":
+                pass
+        except TimeoutError:
+            log.warning("cleaning took longer than %g s, goes on in an hour: %s", _STATEMENT_SECONDS, statement[:30])

@@ -24,7 +24,9 @@ class Loop(uvloop.Loop):
     async def create_connection(self, *args: Any, **kwargs: Any) -> Any:
         """As any loop's."""
         made: Any = await super().create_connection(*args, **kwargs)
-        limit_silence(made[0].get_extra_info("socket"))
+        connection = made[0].get_extra_info("socket")
+        if connection is not None:  # it is closed already
+            limit_silence(connection)
         return made
 
 

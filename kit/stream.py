@@ -19,7 +19,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, PubAck, RawStr
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from contracts.events.base import nats_subject
-from kit.bus import REQUEST_SECONDS
+from kit.bus import NATS_AWAY, REQUEST_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ async def send(client: Client, state: Any, rows: Sequence[Any], *, suffix: str =
                 subject, headers = nats_subject(row["type"], row["region_code"]), _headers(state, row, suffix)
                 await client.publish(subject, row["body"], f"{inbox}.{place}", headers)
             await asyncio.wait_for(complete.wait(), REQUEST_SECONDS)
-    except (nats.errors.Error, OSError) as error:  # TimeoutError is an OSError
+    except NATS_AWAY as error:
         missing = missing if isinstance(error, TimeoutError) else error
     return [answers.get(place, missing) for place in range(len(rows))]
 
@@ -86,7 +86,7 @@ async def _listening(client: Client, subject: str, take: Callable[[Msg], Awaitab
     try:
         yield
     finally:
-        with contextlib.suppress(nats.errors.Error):
+        with contextlib.suppress(*NATS_AWAY):
             await subscription.unsubscribe()
 
 
@@ -151,12 +151,12 @@ async def read(
                     if len(batch) < len(got):
                         break
                 else:
-                    if puller.at_end:
+                    if puller.at_end and await puller.delivered() == came:
                         return
         except NotFoundError:
             raise
-        except (nats.errors.Error, TimeoutError) as error:
-            log.warning("reading %s broke off: %s", stream, error or type(error).__name__)
+        except NATS_AWAY as error:
+            log.warning("reading %s broke off: %s", stream, str(error) or type(error).__name__)
         broken += 1
         if broken > _RETRIES:
             raise NotRead(f"the stream {stream} breaks off at {start}")
@@ -186,7 +186,7 @@ async def _reading(client: Client, stream: str, start: int | datetime, *, header
         async with Puller(client, stream, consumer.name).listening() as puller:
             yield puller
     finally:
-        with contextlib.suppress(nats.errors.Error, TimeoutError):
+        with contextlib.suppress(*NATS_AWAY):
             await jetstream.delete_consumer(stream, consumer.name)
 
 
@@ -195,6 +195,7 @@ class Puller:
 
     def __init__(self, client: Client, stream: str, consumer: str) -> None:
         self._client = client
+        self._stream, self._consumer = stream, consumer
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._inbox = client.new_inbox()
         self._got: list[Msg] = []
@@ -226,13 +227,22 @@ class Puller:
         What comes too late for one pull is part of the next. No messages: there are none, or the connection is broken.
 
         Raises:
-            nats.errors.Error: stream or consumer are gone, or it may not be pulled.
+            nats.errors.Error: stream or consumer are gone, or it may not be pulled; what came before is given first.
         """
         await self._ask({"batch": _BATCH, "no_wait": True}, wait or REQUEST_SECONDS)
-        if wait and not self._got:
+        if wait and not self._got and self._refusal is None:
             await self._ask({"batch": 1, "expires": int(wait * 1e9)}, wait + _GRACE_SECONDS)
+        if self._refusal is not None and not self._got:
+            refusal, self._refusal = self._refusal, None
+            raise refusal
         got, self._got = self._got, []
         return got
+
+    async def delivered(self) -> int:
+        """How many messages the server has sent to this consumer, whether they came or not."""
+        jetstream = self._client.jetstream(timeout=REQUEST_SECONDS)
+        info = await jetstream.consumer_info(self._stream, self._consumer)
+        return 0 if info.delivered is None else int(info.delivered.consumer_seq)
 
     async def _ask(self, request: dict[str, object], seconds: float) -> None:
         self._complete.clear()
@@ -240,9 +250,6 @@ class Puller:
         await self._client.publish(self._next, json.dumps(request).encode(), self._inbox)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._complete.wait(), seconds)
-        refusal, self._refusal = self._refusal, None
-        if refusal is not None:
-            raise refusal
 
 
 def _refusal(message: Msg) -> nats.errors.Error:

@@ -42,20 +42,23 @@ async def keep_running(name: str, job: Callable[[], Coroutine[Any, Any, None]]) 
 async def stop(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel tasks and wait until they have ended, even when cancelled meanwhile: nobody is left behind.
 
-    Cancelled again and again: nats-py's fetch turns a cancellation into its own TimeoutError, which a loop that tries
-    again would take for an empty stream.
+    Cancelled again and again: libraries turn a cancellation into an error of their own now and then, which a loop that
+    tries again would take for an absent server.
     """
-    pending = {task for task in tasks if not task.done()}
+    every = list(tasks)
+    pending = {task for task in every if not task.done()}
     cancelled = False
     while pending:
         for task in pending:
             task.cancel()
         try:
-            done, pending = await asyncio.wait(pending, timeout=_AGAIN_SECONDS)
+            _, pending = await asyncio.wait(pending, timeout=_AGAIN_SECONDS)
         except asyncio.CancelledError:
             cancelled = True
-            done, pending = set(), {task for task in pending if not task.done()}
-        await asyncio.gather(*done, return_exceptions=True)
+            pending = {task for task in pending if not task.done()}
+    for task in every:
+        if not task.cancelled():
+            task.exception()  # looked at, or asyncio would complain
     if cancelled:
         raise asyncio.CancelledError
 

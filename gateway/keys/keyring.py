@@ -21,7 +21,7 @@ from kit import clock
 from kit.access import Caller, Role
 from kit.database import Database
 from kit.identity import LIFETIME_SECONDS, mint
-from kit.problems import Unauthenticated, is_database_away
+from kit.problems import CONNECTION_LOST, Unauthenticated, is_database_away
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class Keyring:
         while True:
             try:
                 await self._listen_once(dsn)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except CONNECTION_LOST as error:
                 log.warning("keyring lost its database: %s", type(error).__name__)
             finally:
                 self._listening = False

@@ -10,7 +10,7 @@ from contracts.regions import RegionCode
 from kit.changes.types import types_by_name, types_of
 
 MAX_WAIT_SECONDS = 25
-LONGEST_SECONDS = 29
+LONGEST_SECONDS = 27
 """Waiting and reading together: below the 30 s after which the gateway gives up a service that does not answer."""
 
 

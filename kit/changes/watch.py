@@ -14,7 +14,7 @@ from fastapi import Request
 
 from kit import metrics
 from kit.changes.store import Wanted
-from kit.problems import Unavailable
+from kit.problems import CONNECTION_LOST, Unavailable
 from kit.relay import PLACED_CHANNEL
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Watch:
         while True:
             try:
                 await self._look_on()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except CONNECTION_LOST as error:
                 log.warning("the watch for changes lost its database: %s", type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
 

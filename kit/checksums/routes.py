@@ -22,7 +22,7 @@ ChecksumReader = Annotated[Caller, requires(Scope.CHANGES_READ)]
 _AT_ONCE = 2
 """Checksums of the whole country take seconds; more of them side by side would take all connections."""
 _TURN_SECONDS = 5.0
-_LONGEST_SECONDS = 23.0
+_LONGEST_SECONDS = 20.0
 """With the wait for a turn below the 30 s after which the gateway gives up a service that does not answer."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query, Request, Response
 from pydantic import RootModel
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from kit.access import Caller, Scope, requires
 from kit.database import Session
@@ -26,6 +27,7 @@ from kit.problems import (
     StillFailing,
     problems,
 )
+from kit.rebuilds.store import in_doubt
 
 TAG = "dead-letters"
 ABOUT = "Peristiwa yang tidak dapat diolah: disisihkan beserta alasannya, diolah ulang, atau dibuang dengan alasan"
@@ -41,7 +43,21 @@ def _subscriptions(request: Request) -> Sequence[Subscription]:
 
 def _counted(request: Request, after: BackgroundTasks) -> None:
     """Count the open ones anew once the transaction has been committed."""
-    after.add_task(request.app.state.open_dead_letters.changed)
+
+    async def count() -> None:  # on the loop: a plain function would be run in a thread, where no event may be set
+        request.app.state.open_dead_letters.changed()
+
+    after.add_task(count)
+
+
+async def _refuse_while_paused(request: Request, session: AsyncSession) -> None:
+    """Like the consumers, requeuing holds back while a rebuild is about to put the projection right.
+
+    Raises:
+        Conflict: one is.
+    """
+    if request.app.state.service.projection and await in_doubt(session):
+        raise Conflict("a rebuild is under way: events have no effect until it has written")
 
 
 Subscriptions = Annotated[Sequence[Subscription], Depends(_subscriptions)]
@@ -84,6 +100,7 @@ def dead_letters_router(service: str) -> APIRouter:
         """Handle an event again, now; it takes effect once. Where it fails again, attempt and reason are kept."""
 
         async def requeue() -> Answer:
+            await _refuse_while_paused(request, session)
             done = await actions.requeue(session, operator, letter, subscriptions)
             return _refusal(done, request) if isinstance(done, Problem) else Answer(done, 200)
 

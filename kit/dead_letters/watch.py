@@ -7,11 +7,10 @@ import contextlib
 import logging
 from collections.abc import Iterable
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from kit import metrics
 from kit.database import Database
 from kit.dead_letters import store
+from kit.problems import is_database_away
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +37,9 @@ class OpenDeadLetters:
             self._changed.clear()
             try:
                 await self._count()
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
+            except Exception as error:
+                if not is_database_away(error):
+                    raise
                 log.warning("dead letters not counted: %s", type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), _LOOK_EVERY_SECONDS)

@@ -198,10 +198,11 @@ async def _write(tools: Workshop, job: Any, readings: Sequence[Reading]) -> bool
     async with tools.living.transaction() as session:
         await projection_lock.take_alone(session)
         await store.hold(session, job)
+        delivered = await _delivered(tools)  # asked first: what comes while the streams are read is nobody's loss
         ends = {reading.stream: await reading.to_end() for reading in readings}
         if any(reading.gap is not None for reading in readings):
             return False
-        await _check_consumers(tools, ends)
+        _check_consumers(delivered, ends)
         differences = await _differences(session, tools.projection, dry_run=job.dry_run)
         ends_here = job.dry_run or tools.projection.settle is None
         state = RebuildState.DONE if ends_here else RebuildState.SETTLING
@@ -210,16 +211,25 @@ async def _write(tools: Workshop, job: Any, readings: Sequence[Reading]) -> bool
     return True
 
 
-async def _check_consumers(tools: Workshop, ends: dict[str, int]) -> None:
-    """Whoever consumes here must not know later numbers than the streams have: then they lost what had its effect."""
+async def _delivered(tools: Workshop) -> dict[str, int]:
+    """By stream, the last number that a consumer of this service was given."""
     jetstream = tools.client.jetstream(timeout=REQUEST_SECONDS)
+    newest: dict[str, int] = {}
     for one in tools.subscriptions:
         try:
             known = (await jetstream.consumer_info(one.stream, one.durable)).delivered
         except NotFoundError:
             continue
-        if known is not None and known.stream_seq > ends[one.stream]:
-            raise Refused(Failure.STREAM_CHANGED, f"the stream {one.stream} has lost events that had their effect here")
+        if known is not None:
+            newest[one.stream] = max(newest.get(one.stream, 0), known.stream_seq)
+    return newest
+
+
+def _check_consumers(delivered: dict[str, int], ends: dict[str, int]) -> None:
+    """Whoever consumes here must not know later numbers than the streams have: then they lost what had its effect."""
+    for stream, newest in delivered.items():
+        if newest > ends[stream]:
+            raise Refused(Failure.STREAM_CHANGED, f"the stream {stream} has lost events that had their effect here")
 
 
 async def _differences(session: Any, projection: Projection, *, dry_run: bool) -> dict[str, TableDifferences]:

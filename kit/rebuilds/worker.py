@@ -28,6 +28,8 @@ _LOCK: Final = 0x6B6B_7262
 MOST_WAITING: Final = timedelta(hours=2)
 _POLL_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 3.0
+_OTHERS_SECONDS: Final = 5.0
+"""How often to look whether the process that runs it has died."""
 
 
 async def run_rebuilds(app: FastAPI) -> None:
@@ -40,7 +42,7 @@ async def run_rebuilds(app: FastAPI) -> None:
         except Exception as error:
             if not (isinstance(error, NotRead | nats.errors.Error) or is_database_away(error)):
                 raise
-            log.warning("the rebuild waits: %s", error or type(error).__name__)
+            log.warning("the rebuild waits: %s", str(error) or type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
         await asyncio.sleep(_POLL_SECONDS)
 
@@ -58,6 +60,8 @@ async def _run_next(app: FastAPI) -> None:
     async with workshop(app, projection) as tools, _alone(tools.living) as mine:
         if mine:
             await run(tools, job.id)
+            return
+    await asyncio.sleep(_OTHERS_SECONDS)
 
 
 async def _give_up_waiting(database: Database, job: Any) -> None:

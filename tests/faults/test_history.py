@@ -38,10 +38,10 @@ def kills(service: ServiceName, point: Point) -> Iterator[Plan]:
         yield replace(plan, wait=0.5, seconds=0.3, kind="fail-point", service=service, point=point, times=1)
 
 
-async def until_found(one: Run, *checks: str) -> Outcome:
-    """Rounds with kills until the checker finds something of the given kinds."""
+async def until_found(one: Run, *checks: str, faults: bool = True) -> Outcome:
+    """Rounds until the checker finds something of the given kinds."""
     for last in itertools.count(1):
-        outcome = await one.round(BROKEN_SECONDS)
+        outcome = await one.round(BROKEN_SECONDS if faults else CLEAN_SECONDS, faults=faults)
         if outcome.of(*checks) or last == ROUNDS:
             return outcome
     raise AssertionError
@@ -62,7 +62,7 @@ async def test_it_finds_what_was_acknowledged_before_it_was_done_and_what_was_do
     mistakes = {bypassing.SETTING: "scoring=acknowledge-first interventions=forget-keys"}
     with platform(tmp_path, module=MISTAKEN, environment=mistakes) as running:
         async with Run(running, SEED, tmp_path, {"processes": kills("scoring", "before_commit")}) as one:
-            before = await one.round(CLEAN_SECONDS, faults=False)
+            before = await until_found(one, "doubled", faults=False)
             assert before.of("doubled"), before.report()
             assert not before.of("inbox", "projection", "unquiet"), before.report()
             after = await until_found(one, "inbox")

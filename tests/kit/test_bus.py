@@ -12,6 +12,30 @@ from deploy.embedded.throwaway import ThrowawayServers
 from kit import tasks
 from kit.bus import Bus
 from kit.tasks import stop
+from tests.conftest import eventually
+
+
+async def test_a_client_that_will_never_reconnect_is_replaced(
+    servers: ThrowawayServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nats-py's task ends by an error that it does not foresee: neither connected nor closed, for ever."""
+    monkeypatch.setattr("kit.bus._LOOK_EVERY_SECONDS", 0.05)
+
+    async def closed_handle() -> None:
+        raise RuntimeError("the handler is closed")
+
+    bus = Bus(servers.nats_url, "tests-bus")
+    running = asyncio.create_task(bus.run())
+    try:
+        first = await asyncio.wait_for(bus.client(), 10)
+        monkeypatch.setattr(first, "_attempt_reconnect", closed_handle)
+        first._transport.close()
+        await eventually(lambda: asyncio.sleep(0, bus.connected and bus._client is not first), 20)
+        assert (await bus.client()).is_connected
+        assert first.is_closed
+        assert not running.done()
+    finally:
+        await stop([running])
 
 
 @pytest.mark.parametrize(
@@ -40,4 +64,4 @@ async def test_whatever_connecting_fails_of_it_is_tried_again(
         assert not running.done()
     finally:
         await stop([running])
-    assert bus.closed
+    assert not bus.connected

@@ -304,11 +304,18 @@ def test_consumers_pause_until_the_projection_is_right(told: Told) -> None:
         village = told.villages[6]
         told.report(village, "population-reports", {"pus": number}, period=f"2023-{number - 8_000:02}")
 
+    put_aside = (
+        "INSERT INTO dead_letters (consumer, subject, stream_sequence, body, reason, attempts) "
+        "VALUES ('scoring-registry', 'kkb.registry.x', 1, '{}', 'uji', 1) RETURNING id"
+    )
+    letter = told.platform.sql("scoring", put_aside)[0][0]
     for number, end in ((8_001, "cancel"), (8_002, "expire"), (8_003, "give")):
         path = told.job("scoring", "rebuilds", {"source": "services", "reason": REASON})
         assert told.get("scoring", path).json()["state"] == "waiting"
         report(number)
         until(lambda: "pauses" in str(consumer.readyz().json()["noted"]), 30, "pauses")
+        requeued = told.post("scoring", f"/dead-letters/scoring/{letter}/requeue", None)
+        assert (requeued.status_code, "a rebuild is under way" in requeued.text) == (409, True)
         assert not told_of(number)
         assert told.get("scoring", f"/assessments/{told.villages[6]}", "reader").status_code == 200
         if end == "cancel":
@@ -322,6 +329,8 @@ def test_consumers_pause_until_the_projection_is_right(told: Told) -> None:
             give(told, "scoring", path)
             assert told.ended("scoring", path)["state"] == "done"
         until(lambda n=number: told_of(n), 30, "its effect")
+    discarded = told.post("scoring", f"/dead-letters/scoring/{letter}/discard", {"reason": "uji"})
+    assert discarded.status_code == 200, discarded.text
     wait_until_settled(told.platform)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.events import Classification, VillageClassified, VillageKey
@@ -19,6 +18,7 @@ from kit import clock, projection_lock
 from kit.database import Database
 from kit.ids import uuid7
 from kit.outbox import publish
+from kit.problems import is_database_away
 from services.scoring.assessments import store
 from services.scoring.assessments.rules import Verdict
 from services.scoring.facts import store as facts
@@ -182,6 +182,8 @@ async def keep_up_to_date(app: FastAPI) -> None:
             assessed = await bring_up_to_date(app.state.database)
             if assessed:
                 log.info("assessed %d villages under %s", assessed, engine_in_force().ruleset.id)
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except Exception as error:
+            if not is_database_away(error):
+                raise
             log.warning("assessments not brought up to date, will be tried again: %s", type(error).__name__)
         await asyncio.sleep(_LOOK_AGAIN_SECONDS)

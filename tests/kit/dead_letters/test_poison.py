@@ -125,6 +125,19 @@ class TestDatabase:
         assert lost == ATTEMPTS + 3
         assert await house.ask("SELECT 1 FROM dead_letters") == []
 
+    async def test_what_never_fits_a_statements_limit_does_not_hold_up_others(self, house: House) -> None:
+        """The database answers, only this takes too long: after some attempts that is the event's fault."""
+
+        async def too_slow(_session: AsyncSession) -> None:
+            raise TimeoutError
+
+        slow, good = told(uuid7()), told(uuid7())
+        house.names.troubles[slow.id] = too_slow
+        await house.publish(slow)
+        await house.publish(good)
+        await house.has_taken(good)
+        assert "TooSlow" in (await house.letter_of(slow)).reason
+
 
 class TestGauge:
     async def test_zero_before_anything_happened(self, house: House) -> None:

@@ -12,14 +12,18 @@ from typing import Any
 from uuid import UUID
 
 import nats
+import pytest
 import sqlalchemy as sa
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from contracts.events import STREAMS, Event
-from kit import metrics
+from kit import metrics, reconciler
 from kit.bus import ensure_stream
 from kit.positions import Positions
-from kit.stream import position_of, read, written_at
+from kit.reconciler import Reconciler
+from kit.stream import Puller, position_of, read, written_at
+from kit.tasks import stop
 from tests.conftest import eventually
 from tests.kit.line import Line, has_effects
 
@@ -259,6 +263,26 @@ class TestFeed:
         assert (await publication(line)).feed_id == state.feed_id
 
 
+async def test_it_looks_again_soon_while_nats_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publishing waits for the first look: after ten minutes without NATS it must not wait five more."""
+    looks = 0
+
+    class Away:
+        connected = False
+
+        async def client(self) -> Client:
+            nonlocal looks
+            looks += 1
+            raise nats.errors.ConnectionClosedError
+
+    monkeypatch.setattr(reconciler, "_LOOK_EVERY_SECONDS", 0.01)
+    looking = asyncio.create_task(Reconciler(Away(), STREAM).run(None))  # type: ignore[arg-type]
+    try:
+        await eventually(lambda: asyncio.sleep(0, looks > 50), 20)
+    finally:
+        await stop([looking])
+
+
 class TestReading:
     async def test_in_order_up_to_a_number_also_over_a_restart(self, line: Line) -> None:
         async with connected(line) as client:
@@ -273,6 +297,29 @@ class TestReading:
                     line.servers.nats.start()
                 numbers += [message.metadata.sequence.stream for message in batch]
             assert numbers == list(range(last - 1_999, last + 1))
+
+    async def test_what_was_lost_on_the_way_at_the_very_end_is_read_again(
+        self, line: Line, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The connection breaks during the last batch: nothing comes after it that would show the gap."""
+        lost = [True] * 5
+        take = Puller._take
+
+        async def lossy(puller: Puller, message: Msg) -> None:
+            if lost and not (message.headers or {}).get("Status") and message.metadata.sequence.consumer > 5:
+                lost.pop()
+                return
+            await take(puller, message)
+
+        monkeypatch.setattr(Puller, "_take", lossy)
+        async with connected(line) as client:
+            jetstream = client.jetstream()
+            for number in range(10):
+                await jetstream.publish("kkb.registry.x.v1.33", b"%d" % number)
+            last = (await jetstream.stream_info(STREAM)).state.last_seq
+            found = [int(message.data) async for batch in read(client, STREAM, last - 9, last) for message in batch]
+        assert found == list(range(10))
+        assert not lost
 
     async def test_headers_only(self, line: Line) -> None:
         async with line.running(), connected(line) as client:
