@@ -305,8 +305,8 @@ def test_consumers_pause_until_the_projection_is_right(told: Told) -> None:
         told.report(village, "population-reports", {"pus": number}, period=f"2023-{number - 8_000:02}")
 
     put_aside = (
-        "INSERT INTO dead_letters (consumer, subject, stream_sequence, body, reason, attempts) "
-        "VALUES ('scoring-registry', 'kkb.registry.x', 1, '{}', 'uji', 1) RETURNING id"
+        "INSERT INTO dead_letters (consumer, subject, stream_sequence, body, digest, reason, attempts) "
+        "VALUES ('scoring-registry', 'kkb.registry.x', 1, '{}', sha256('{}'), 'uji', 1) RETURNING id"
     )
     letter = told.platform.sql("scoring", put_aside)[0][0]
     for number, end in ((8_001, "cancel"), (8_002, "expire"), (8_003, "give")):
