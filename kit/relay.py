@@ -99,8 +99,9 @@ _CLEAN = (
 class Relay:
     """Places and publishes one service's outbox while it holds the leader's lock."""
 
-    def __init__(self, dsn: str, bus: Bus, stream: str) -> None:
+    def __init__(self, dsn: str, bus: Bus, stream: str, poll_seconds: float = _POLL_SECONDS) -> None:
         self._dsn = dsn
+        self._poll_seconds = poll_seconds
         self._bus = bus
         self._stream = stream
         self._written = asyncio.Event()
@@ -153,7 +154,7 @@ class Relay:
                 self._placed.set()
                 await connection.execute(f"NOTIFY {PLACED_CHANNEL}")
             if placed["number"] < _PLACE_AT_ONCE:
-                await _woken(self._written)
+                await self._woken(self._written)
 
     async def _publish(self, connection: asyncpg.Connection, reconciler: Reconciler) -> None:
         await reconciler.feed_checked.wait()
@@ -164,7 +165,7 @@ class Relay:
             if rows:
                 await self._publish_batch(connection, state, rows, reconciler)
             else:
-                await _woken(self._placed)
+                await self._woken(self._placed)
 
     async def _publish_batch(
         self, connection: asyncpg.Connection, state: Any, rows: list[Any], reconciler: Reconciler
@@ -192,6 +193,11 @@ class Relay:
             acknowledged.append(answer)
         return acknowledged
 
+    async def _woken(self, event: asyncio.Event) -> None:
+        """Wait until told, or until it is time to look anyway: a notification can be lost."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), self._poll_seconds)
+
     async def _keep(self, connection: asyncpg.Connection) -> None:
         """Measure the outbox, and clean what nobody needs any more."""
         cleaned: float | None = None
@@ -202,12 +208,6 @@ class Relay:
                 await _clean(connection)
                 cleaned = now
             await asyncio.sleep(_MEASURE_EVERY_SECONDS)
-
-
-async def _woken(event: asyncio.Event) -> None:
-    """Wait until told, or until it is time to look anyway: a notification can be lost."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), _POLL_SECONDS)
 
 
 async def _stand_by(connection: asyncpg.Connection) -> None:

@@ -38,6 +38,7 @@ class Line:
         self.fails: dict[UUID, int] = {}
         self.stale: set[UUID] = set()
         self.retries = Retries()
+        self.poll_seconds = 1.0
         self.holds = asyncio.Event()
         """While it is not set, the handler has what it was given in hand."""
         self.holds.set()
@@ -82,7 +83,8 @@ class Line:
         what = Subscription(self.durable, "KKB_REGISTRY", "kkb.registry.>", self.handle)
         jobs = [bus.run(), Consumer(what, bus, self.consumer, self.retries).run()]
         if relay:
-            jobs.append(Relay(self.producer_url.replace("+asyncpg", ""), bus, "KKB_REGISTRY").run())
+            dsn = self.producer_url.replace("+asyncpg", "")
+            jobs.append(Relay(dsn, bus, "KKB_REGISTRY", self.poll_seconds).run())
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
             yield

@@ -9,7 +9,6 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from kit import relay
 from kit.bus import Bus
 from kit.inbox import Retries
 from kit.outbox import MAX_BODY_BYTES, publish
@@ -29,8 +28,8 @@ class TestPath:
         assert len([e for e in effects if e in {event.id for event in events}]) == 700
         assert await line.unpublished() == 0
 
-    async def test_a_notification_wakes_the_relay(self, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(relay, "_POLL_SECONDS", 3600.0)
+    async def test_a_notification_wakes_the_relay(self, line: Line) -> None:
+        line.poll_seconds = 3600.0
         first, second = line.event(), line.event()
         async with line.running():
             await line.commit(first)
