@@ -47,6 +47,8 @@ class Part(BaseModel):
 
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 InputPath = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+){0,2}$")]
+ActorNumber = Annotated[int, Field(strict=True, ge=1, le=37, description="Number of the predecessor's instansi list")]
+ActorCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$", description="Code of the actor list")]
 Decimals = Annotated[int, Field(ge=0, le=4)]
 
 
@@ -177,7 +179,7 @@ class CountActors(Part):
 
     op: Literal["count_actors"]
     input: InputPath
-    exclude_actors: list[Annotated[int, Field(ge=1)] | Code]
+    exclude_actors: list[ActorNumber | ActorCode]
     missing: ZeroOrPropagate
 
 

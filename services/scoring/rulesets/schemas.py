@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import BaseModel, Field
 
 from contracts.facts import Facts, FamilyPlanningFacts, PopulationFacts, ProfileFacts
-from services.scoring.rulesets.document import Labels, LegalBasis, Ruleset, Status
+from services.scoring.rulesets.document import ActorCode, ActorNumber, Labels, LegalBasis, Ruleset, Status
 from services.scoring.rulesets.engine import Engine
 
 MOST_VILLAGES = 5_000
 """Most villages evaluated in one call."""
-
-ActorNumber = Annotated[int, Field(strict=True, ge=1, le=37, description="Number of the predecessor's instansi list")]
-ActorCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$", description="Code of the actor list")]
 
 
 class InterventionFacts(Facts):

@@ -35,9 +35,19 @@ class TestRulesets:
         assert answer.json()["type"] == "urn:kampungkb:problem:ruleset-unknown"
 
     async def test_happy_list(self, scoring: httpx.AsyncClient) -> None:
-        (item,) = (await scoring.get("/rulesets", headers=caller("reader"))).json()["items"]
-        assert (item["id"], item["status"], item["in_force"]) == ("web-2021", "published", True)
-        assert item["legal_basis"]["certainty"] == "as_implemented"
+        items = (await scoring.get("/rulesets", headers=caller("reader"))).json()["items"]
+        shown = [(one["id"], one["status"], one["in_force"], one["legal_basis"]["certainty"]) for one in items]
+        assert shown == [
+            ("web-2021", "published", True, "as_implemented"),
+            ("web-2021-intended", "published", False, "proposal"),
+        ]
+
+    async def test_happy_pages(self, scoring: httpx.AsyncClient) -> None:
+        first = (await scoring.get("/rulesets?limit=1", headers=caller("reader"))).json()
+        query = {"limit": 1, "cursor": first["next_cursor"]}
+        second = (await scoring.get("/rulesets", params=query, headers=caller("reader"))).json()
+        assert [one["id"] for one in (*first["items"], *second["items"])] == ["web-2021", "web-2021-intended"]
+        assert second["next_cursor"] is None
 
     async def test_happy_the_document_is_what_the_digest_covers(self, scoring: httpx.AsyncClient) -> None:
         answer = (await scoring.get("/rulesets/web-2021", headers=caller("reader"))).json()
