@@ -12,12 +12,13 @@ from services.scoring.facts.actions import take_registry_events
 from services.scoring.interventions.actions import take_intervention_events
 from services.scoring.rebuilding import PROJECTION
 from services.scoring.rulesets.routes import router as rulesets
+from services.scoring.what_ifs.routes import router as what_ifs
 
 SERVICE = Service(
     name="scoring",
     title="Scoring",
     description="Rulesets as published data, the class of every Kampung KB under them, and why.",
-    routers=(assessments, class_counts, rulesets),
+    routers=(assessments, what_ifs, class_counts, rulesets),
     subscriptions=(
         Subscription("scoring-registry", "KKB_REGISTRY", "kkb.registry.>", take_registry_events),
         Subscription("scoring-interventions", "KKB_INTERVENTIONS", "kkb.interventions.>", take_intervention_events),

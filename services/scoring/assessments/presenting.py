@@ -37,8 +37,8 @@ def summary(assessed: Assessed) -> AssessmentOut:
     return AssessmentOut.model_validate(
         {
             **one.model_dump(exclude={"village_id", "region_code", "active", "answered", "asked"}),
-            "village": _village(assessed.village),
-            "completeness": _completeness(one.answered, one.asked),
+            "village": village_of(assessed.village),
+            "completeness": completeness(one.answered, one.asked),
         }
     )
 
@@ -49,13 +49,13 @@ def detail(assessed: Assessed, inputs: VillageInputs, engine: Engine, today: dat
     assert why.village_class is not None, "a ruleset in force gives every village a class"
     ruleset = engine.ruleset
     return AssessmentDetail(
-        village=_village(assessed.village),
+        village=village_of(assessed.village),
         village_class=why.village_class,
         class_labels=next(texts(label.labels) for label in ruleset.classes if label.code == why.village_class),
-        ruleset=_ruleset(engine),
+        ruleset=ruleset_used(engine),
         dimensions=_dimensions(engine, why),
         indicators=[_indicator(one, inputs) for one in why.indicators],
-        completeness=_completeness(why.answered, why.asked),
+        completeness=completeness(why.answered, why.asked),
         not_reported=[
             NotReported(input=path, labels=texts(ruleset.input_label(path).labels)) for path in why.not_reported
         ],
@@ -68,7 +68,8 @@ def detail(assessed: Assessed, inputs: VillageInputs, engine: Engine, today: dat
     )
 
 
-def _village(village: Village) -> AssessedVillage:
+def village_of(village: Village) -> AssessedVillage:
+    """The village that an answer is about."""
     names = {
         "province": village.province_name,
         "regency": village.regency_name,
@@ -78,11 +79,13 @@ def _village(village: Village) -> AssessedVillage:
     return AssessedVillage.model_validate({**village.model_dump(), "region_names": RegionNames.model_validate(names)})
 
 
-def _completeness(answered: int, asked: int) -> Completeness:
+def completeness(answered: int, asked: int) -> Completeness:
+    """How much of what is asked was reported."""
     return Completeness(answered=answered, asked=asked, percent=percent(answered, asked))
 
 
-def _ruleset(engine: Engine) -> RulesetUsed:
+def ruleset_used(engine: Engine) -> RulesetUsed:
+    """The ruleset that an answer rests on."""
     ruleset = engine.ruleset
     return RulesetUsed(
         id=ruleset.id,

@@ -6,6 +6,7 @@ from datetime import date
 from functools import cache
 from importlib.resources import files
 
+from kit.problems import RulesetUnknown
 from services.scoring.rulesets.document import Ruleset, RulesetInvalid, read_ruleset
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.rules import Problem
@@ -24,6 +25,18 @@ def published_rulesets() -> dict[str, Engine]:
     ]
     documents.sort(key=lambda ruleset: (ruleset.effective_from or date.min, ruleset.id))
     return _by_id(documents)
+
+
+def published(number: str) -> Engine:
+    """The published ruleset of an id.
+
+    Raises:
+        RulesetUnknown: there is none.
+    """
+    engine = published_rulesets().get(number)
+    if engine is None:
+        raise RulesetUnknown(f"there is no ruleset {number}; GET /rulesets lists them")
+    return engine
 
 
 @cache

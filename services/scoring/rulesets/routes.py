@@ -12,8 +12,7 @@ from kit.access import Caller, Scope, requires
 from kit.paging import ListFilters, Page, decode_cursor, page_of
 from kit.problems import RulesetUnknown, problems
 from services.scoring.rulesets import actions
-from services.scoring.rulesets.engine import Engine
-from services.scoring.rulesets.library import engine_in_force, published_rulesets
+from services.scoring.rulesets.library import engine_in_force, published, published_rulesets
 from services.scoring.rulesets.schemas import (
     MOST_VILLAGES,
     EvaluationOut,
@@ -34,13 +33,6 @@ Villages = Annotated[
 ]
 
 
-def _find(ruleset: str) -> Engine:
-    engine = published_rulesets().get(ruleset)
-    if engine is None:
-        raise RulesetUnknown(f"there is no ruleset {ruleset}; GET /rulesets lists them")
-    return engine
-
-
 @router.get("")
 async def list_rulesets(_reader: RulesetReader, filters: Annotated[ListFilters, Query()]) -> Page[RulesetOut]:
     """List the published rulesets by id."""
@@ -55,7 +47,7 @@ async def list_rulesets(_reader: RulesetReader, filters: Annotated[ListFilters, 
 @router.get("/{ruleset}", responses=problems(RulesetUnknown), response_model_exclude_unset=True)
 async def get_ruleset(ruleset: RulesetId, _reader: RulesetReader) -> RulesetDetail:
     """One ruleset with its whole document, exactly as its digest covers it."""
-    engine = _find(ruleset)
+    engine = published(ruleset)
     brief = RulesetOut.of(engine, engine_in_force().ruleset.id)
     return RulesetDetail(**dict(brief), document=engine.ruleset)
 
@@ -63,5 +55,5 @@ async def get_ruleset(ruleset: RulesetId, _reader: RulesetReader) -> RulesetDeta
 @router.post("/{ruleset}/evaluations", responses=problems(RulesetUnknown), response_model=list[EvaluationOut])
 async def evaluate_villages(ruleset: RulesetId, villages: Villages, _evaluator: RulesetEvaluator) -> Response:
     """Score villages that you send under a ruleset; nothing is stored."""
-    answer = await asyncio.to_thread(actions.evaluate, _find(ruleset), villages)
+    answer = await asyncio.to_thread(actions.evaluate, published(ruleset), villages)
     return Response(answer, media_type="application/json")
