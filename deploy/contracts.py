@@ -32,6 +32,7 @@ def _documents() -> dict[str, Any]:
         *(documents[f"openapi/{name}.json"] for name in (*SERVICES, "gateway"))
     )
     documents["asyncapi.json"] = asyncapi()
+    documents["ruleset.schema.json"] = importlib.import_module("services.scoring.rulesets.document").json_schema()
     for event in EVENTS:
         kind = str(event.model_fields["type"].default).removeprefix("id.kampungkb.")
         documents[f"examples/events/{kind}.json"] = example(event).model_dump(mode="json")

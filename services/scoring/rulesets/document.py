@@ -335,6 +335,18 @@ def read_ruleset(raw: bytes) -> Ruleset:
     return ruleset
 
 
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a ruleset document. What a schema cannot say (gaps, overlaps, references) `read_ruleset` checks."""
+    schema = Ruleset.model_json_schema(by_alias=True)
+    named = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:kampungkb:schema:ruleset",
+        "title": "Ruleset",
+        "description": "A whole ruleset document: how facts become scores, indexes and a class.",
+    }
+    return named | {name: value for name, value in schema.items() if name not in named}
+
+
 def operands(formula: Formula | Condition) -> Iterator[Condition | Input | CountChoices | CountActors]:
     """The leaves of a formula, from left to right: what it asks for."""
     match formula:

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
+import jsonschema
 import pytest
 
 from services.scoring.rulesets.document import RulesetInvalid, read_ruleset
 from services.scoring.rulesets.inputs import InputKind, fact_inputs
 from services.scoring.rulesets.rules import canonical_digest
+from tests.conftest import REPOSITORY
 
 RAW: dict[str, Any] = json.loads(files("services.scoring.rulesets").joinpath("web_2021.json").read_bytes())
 PLACE = {indicator["code"]: place for place, indicator in enumerate(RAW["indicators"])}
@@ -199,3 +201,42 @@ def test_inputs_are_read_off_the_fact_models() -> None:
     assert known["profile.funding_sources"].choices[0] == "apbn"
     assert known["family_planning.methods.iud"].kind is InputKind.COUNT
     assert "population.age_bands" not in known
+
+
+class TestSchema:
+    """What is published in contracts/ accepts what ships, and refuses what has another shape."""
+
+    @pytest.fixture
+    def schema(self) -> jsonschema.Draft202012Validator:
+        written = json.loads((REPOSITORY / "contracts/ruleset.schema.json").read_bytes())
+        jsonschema.Draft202012Validator.check_schema(written)
+        return jsonschema.Draft202012Validator(written)
+
+    def test_every_ruleset_that_ships_fits(self, schema: jsonschema.Draft202012Validator) -> None:
+        found = [one for one in files("services.scoring.rulesets").iterdir() if one.name.endswith(".json")]
+        assert len(found) >= 2
+        for one in found:
+            assert list(schema.iter_errors(json.loads(one.read_bytes()))) == [], one.name
+
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            (["status"], "valid"),
+            (["indicators", 0, "when_missing"], None),
+            (["indicators", 0, "formula", "op"], "python"),
+            (["indicators", 0, "bands"], []),
+            (["dimensions", 0, "threshold"], True),
+            (["unknown"], 1),
+        ],
+    )
+    def test_another_shape_does_not(
+        self, schema: jsonschema.Draft202012Validator, path: list[str | int], value: Any
+    ) -> None:
+        document = copy.deepcopy(RAW)
+        inner: Any = document
+        for name in path[:-1]:
+            inner = inner[name]
+        inner[path[-1]] = value
+        assert list(schema.iter_errors(document)) != []
+        with pytest.raises(RulesetInvalid):
+            read_ruleset(json.dumps(document).encode())
