@@ -18,6 +18,7 @@ from cli.failures import Failure
 from cli.findings import list_findings
 from cli.screen import console
 from cli.villages import list_villages
+from cli.what_if import ask_what_if
 
 
 class _Commands(TyperGroup):
@@ -61,6 +62,7 @@ def access(
 app.add_typer(import_siga.app, name="import")
 app.command("classes")(show_classes)
 app.command("explain")(explain_village)
+app.command("what-if")(ask_what_if)
 app.command("villages")(list_villages)
 app.command("findings")(list_findings)
 app.command("changes")(show_changes)

@@ -105,3 +105,47 @@ class TestLists:
         assert "tidak ada desa/kelurahan sebesar itu" in result.stdout
         found = json.loads((await kkb("findings", "--region", "33.25.02", "--json")).stdout)
         assert found[0]["code"] == "impossible_size"
+
+
+class TestWhatIf:
+    async def test_what_would_change_and_why(self, kkb: Kkb, reported: str) -> None:
+        supposed = (
+            "--fact",
+            "profile.funding_sources=apbn,apbd,csr,donation,dana_desa",
+            "--fact",
+            "profile.poktan.bkb=ya",
+        )
+        result = await kkb("what-if", VILLAGE, *supposed, "--intervention", "dinas-kesehatan,media")
+        assert result.exit_code == 0, result.output
+        assert result.stdout.startswith("ANDAI-ANDAI: bukan penilaian, dan tidak disimpan.")
+        assert "SIMULASI" in result.stdout
+        assert "Kelas: DASAR menjadi DASAR" in result.stdout
+        assert "Sumber dana" in result.stdout
+        assert "APBN, APBD, Perusahaan (CSR)" in result.stdout
+        answer = json.loads((await kkb("what-if", VILLAGE, *supposed, "--json")).stdout)
+        assert {one["input"] for one in answer["inputs"]} == {"profile.funding_sources", "profile.poktan.bkb"}
+        assert "ANDAI" not in (await kkb("explain", VILLAGE)).stdout
+
+    async def test_another_ruleset_and_what_it_does_not_look_at(self, kkb: Kkb, reported: str) -> None:
+        supposed = ("--fact", "population=kosong", "--fact", "profile.work_plan=tidak")
+        result = await kkb("what-if", VILLAGE, *supposed, "--ruleset", "web-2021-intended")
+        assert result.exit_code == 0, result.output
+        assert "menjadi TIDAK DAPAT DINILAI" in result.stdout
+        assert "Tidak diperhitungkan aturan ini: profile.work_plan." in result.stdout
+
+    @pytest.mark.parametrize(
+        ("facts", "says"),
+        [
+            (["pus"], "Tulis fakta sebagai laporan.isian=nilai"),
+            (["profile.pokja="], "belum disebut"),
+            (["profile.pokja=ya", "profile.pokja=tidak"], "diandaikan dua kali"),
+            (["profile=kosong", "profile.pokja=ya"], "diandaikan dua kali"),
+            (["profile.pokjaa=ya"], "Permintaan tidak sesuai ketentuan (422)"),
+            (["population.pus=banyak"], "#/facts/population/pus"),
+        ],
+    )
+    async def test_what_cannot_be_supposed(self, kkb: Kkb, facts: list[str], says: str) -> None:
+        result = await kkb("what-if", VILLAGE, *(part for fact in facts for part in ("--fact", fact)))
+        assert result.exit_code == 1
+        assert says in result.stderr
+        assert "Traceback" not in result.output
