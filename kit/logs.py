@@ -40,9 +40,8 @@ class JsonFormatter(logging.Formatter):
         known = {name: value for name, value in members.items() if value is not None}
         try:
             return orjson.dumps(known, default=str).decode()
-        except (
-            orjson.JSONEncodeError
-        ):  # half a surrogate pair, an integer of more than 64 bits: the line must not be lost
+        except orjson.JSONEncodeError:
+            # half a surrogate pair, an integer of more than 64 bits: the line must not be lost
             return json.dumps(known, default=str)
 
 
