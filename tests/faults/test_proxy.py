@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.facts import until
 from tests.faults.proxy import FaultProxy
 
 SHORT_SECONDS = 0.3
@@ -93,7 +94,7 @@ def test_forwards_much_and_tells_that_a_side_has_closed(
     assert _echoed(client, bytes(range(256)) * 8000)
     client.close()
     assert _soon(ends, ["closed"])
-    assert proxy.connections == 0
+    until(lambda: proxy.connections == 0, 10, "the proxy has let go")
 
 
 def test_latency_holds_back_in_each_direction(proxy: FaultProxy, client: socket.socket) -> None:

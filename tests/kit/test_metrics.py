@@ -147,7 +147,7 @@ class TestOutbox:
                     return "maximum messages exceeded" in caplog.text
 
                 await eventually(said)
-                assert value("kkb_outbox_published_total") == published + 2
+                await becomes(published + 2, "kkb_outbox_published_total")
             finally:
                 await jetstream.update_stream(config)
             await becomes(published + 3, "kkb_outbox_published_total")

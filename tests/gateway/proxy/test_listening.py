@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -100,7 +101,9 @@ class TestTime:
 
         dribbling = asyncio.create_task(dribble())
         try:
-            assert await client.eof() == b""
+            # what it still sends while the door closes may be answered by a reset
+            with contextlib.suppress(ConnectionResetError):
+                assert await client.eof() == b""
         finally:
             dribbling.cancel()
 

@@ -18,13 +18,12 @@ from tests.conftest import app_of
 from tests.scoring.rulesets.made_villages import village as made_facts
 from tests.scoring.told import free_code, known_village, take, village_event
 
-READER = caller("reader")
-
 
 async def asked(
-    scoring: httpx.AsyncClient, village: Any, body: Any, headers: dict[str, str] = READER
+    scoring: httpx.AsyncClient, village: Any, body: Any, headers: dict[str, str] | None = None
 ) -> httpx.Response:
-    return await scoring.post(f"/assessments/{village}/what-if", json=body, headers=headers)
+    url = f"/assessments/{village}/what-if"
+    return await scoring.post(url, json=body, headers=caller("reader") if headers is None else headers)
 
 
 async def told(scoring: httpx.AsyncClient, village: Any, **body: Any) -> dict[str, Any]:
@@ -140,7 +139,7 @@ class TestAskWhatIf:
         made = made_facts()
         answer = await told(scoring, number, facts={"population": made["population"]})
         assert answer["before"] == answer["after"]
-        detail = (await scoring.get(f"/assessments/{number}", headers=READER)).json()
+        detail = (await scoring.get(f"/assessments/{number}", headers=caller("reader"))).json()
         assert answer["before"]["class"] == detail["class"]
         assert answer["before"]["indexes"] == {one["code"]: one["index"] for one in detail["dimensions"]}
 
