@@ -124,8 +124,9 @@ class TestAskWhatIf:
         async def stored() -> list[Any]:
             async with app_of(scoring).state.database.transaction() as session:
                 tables = ("villages", "reported_facts", "interventions", "assessments", "outbox")
+                rows = "to_jsonb(t) - 'position'"  # the relay places events meanwhile
                 union = " UNION ALL ".join(
-                    f"SELECT md5(t::text) FROM {table} t WHERE t::text ~ :id" for table in tables
+                    f"SELECT md5(({rows})::text) FROM {one} t WHERE t::text ~ :id" for one in tables
                 )
                 return sorted((await session.execute(sa.text(union), {"id": str(number)})).scalars())
 
