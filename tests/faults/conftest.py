@@ -9,8 +9,8 @@ import pytest
 from tests.faults.facts import free_desa
 from tests.faults.platform import Platform, platform
 
-REQUEST_SECONDS = 4
-SILENT_SECONDS = 6
+REQUEST_SECONDS = 8
+SILENT_SECONDS = 10
 NOTICE_SECONDS = 1
 _SETTINGS = {
     # a redelivery would come late enough to be noticed as a hole
