@@ -4,7 +4,7 @@
 PY := .venv/bin/python
 READY := .venv/.ready
 CODE := contracts kit services gateway deploy cli tests benchmarks
-COMPILE = .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
+COMPILE = .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
 .PHONY: help up test test-faults coverage check lint types imports drift format contracts benchmarks env compose-up compose-down lock clean

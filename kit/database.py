@@ -110,15 +110,6 @@ class Database:
         async with self.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
 
-    async def answers(self) -> bool:
-        """Whether the database answers a plain question soon."""
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await self.ping()
-        except Exception:  # noqa: BLE001 - whatever it is, this is no answer
-            return False
-        return True
-
 
 def _server_limits(seconds: float) -> dict[str, str]:
     """What PostgreSQL is told of us, so that nobody who vanished or froze keeps rows locked for ever."""

@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.events import Event, UndecodableEvent, decode
 from kit import failpoints, metrics, projection_lock
 from kit.bus import NATS_AWAY, Bus
-from kit.database import Database
+from kit.database import CONNECT_SECONDS, Database
 from kit.dead_letters.store import Letter, bury
 from kit.problems import is_database_away, took_too_long
 from kit.settings import ServiceSettings
@@ -128,7 +128,7 @@ def reason_of(error: Exception) -> str:
 
 
 class TooSlow(Exception):
-    """The effect of events takes longer than a statement may, though the database answers."""
+    """The effect of events takes longer than a statement may, though nothing keeps it from being done."""
 
 
 class Consumer:
@@ -274,7 +274,7 @@ class Consumer:
         """Do it; while the database is away the messages are kept in hand, so that its absence is nobody's fault.
 
         Raises:
-            TooSlow: so many attempts in a row took too long on a database that answers.
+            TooSlow: so many attempts in a row took too long, each time on a database that could have done it.
         """
         slow = 0
         try:
@@ -285,13 +285,22 @@ class Consumer:
                     if not is_database_away(error) or self._ending:
                         raise
                     log.warning("consumer %s waits for the database: %s", self._what.durable, type(error).__name__)
-                    slow = slow + 1 if took_too_long(error) and await self._database.answers() else 0
+                    slow = slow + 1 if took_too_long(error) and await self._could_work() else 0
                     if slow == slow_attempts:
                         raise TooSlow(f"not done within a statement's limit, {slow} times") from error
                 self.waits = True
                 await self._wait()
         finally:
             self.waits = False
+
+    async def _could_work(self) -> bool:
+        """Whether effects are possible just now: the database answers, and no rebuild is writing."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS), self._database.transaction() as session:
+                await projection_lock.take_shared(session)
+        except Exception:  # noqa: BLE001 - whatever it is, the events are not to blame
+            return False
+        return True
 
     async def _wait(self) -> None:
         """Wait a moment with messages in hand, and go on measuring how far behind we are."""

@@ -299,13 +299,12 @@ _DATABASE_ERRORS = (database_errors.DBAPIError, asyncpg.PostgresError)
 _UNSTORABLE_CHARACTER = "22021"
 """SQLSTATE of text that PostgreSQL cannot hold, such as NUL."""
 
-_AWAY_STATES = ("08", "53", "57P", "57014", "25P03")
+_QUERY_CANCELLED = "57014"
+"""SQLSTATE of a statement that took longer than statement_timeout."""
+_AWAY_STATES = ("08", "53", "57P", _QUERY_CANCELLED, "25P03")
 """SQLSTATE classes: connection exception, insufficient resources, operator intervention (shutdown, starting up); and the
 server's own limits: a statement that took too long, a transaction that was silent for too long."""
 
-
-_QUERY_CANCELLED = "57014"
-"""SQLSTATE of a statement that took longer than statement_timeout."""
 
 CONNECTION_LOST: tuple[type[Exception], ...] = (
     asyncpg.PostgresError,

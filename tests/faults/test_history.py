@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from kit.failpoints import Point
 from tests.faults import bypassing
 from tests.faults.history.nemesis import Plan, plans
@@ -22,6 +24,10 @@ SECONDS = 40.0
 CLEAN_SECONDS, BROKEN_SECONDS = 3.0, 7.0
 ROUNDS = 5
 MISTAKEN = "tests.faults.bypassing"
+LEAVES_SOCKETS = "ignore:unclosed:ResourceWarning"
+"""A request given up just as its connection is made leaves the socket to the garbage collector (anyio under httpx)."""
+
+pytestmark = pytest.mark.filterwarnings(LEAVES_SOCKETS)
 
 
 async def test_everything_adds_up_whatever_breaks(tmp_path: Path) -> None:

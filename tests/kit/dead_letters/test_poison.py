@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from kit import inbox, projection_lock
 from kit.ids import uuid7
 from kit.inbox import Retries
 from tests.callers import caller
@@ -137,6 +139,36 @@ class TestDatabase:
         await house.publish(good)
         await house.has_taken(good)
         assert "TooSlow" in (await house.letter_of(slow)).reason
+
+    async def test_a_rebuild_that_writes_is_not_the_events_fault(
+        self, house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Of three attempts that took too long, one was followed by a time in which nobody could have done it."""
+        monkeypatch.setattr(inbox, "CONNECT_SECONDS", 0.5)
+        attempts = 0
+        rebuilds: list[asyncio.Task[None]] = []
+
+        async def write_alone() -> None:
+            async with house.database.transaction() as session:
+                await projection_lock.take_alone(session)
+                await asyncio.sleep(1)
+
+        async def slow_thrice(_session: AsyncSession) -> None:
+            nonlocal attempts
+            attempts += 1
+            if attempts == 2:
+                rebuilds.append(asyncio.create_task(write_alone()))
+                await asyncio.sleep(0.2)
+            if attempts <= 3:
+                raise TimeoutError
+
+        event = told(uuid7())
+        house.names.troubles[event.id] = slow_thrice
+        await house.publish(event)
+        await house.has_taken(event)
+        await asyncio.gather(*rebuilds)
+        assert attempts == 4
+        assert f"event {event.id} failed" not in caplog.messages
 
 
 class TestGauge:
