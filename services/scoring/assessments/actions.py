@@ -26,7 +26,7 @@ from services.scoring.facts.rules import InForce, facts_in_force
 from services.scoring.interventions import store as interventions
 from services.scoring.interventions.store import Done
 from services.scoring.rulesets.engine import Engine, Evaluation
-from services.scoring.rulesets.library import engine_in_force
+from services.scoring.rulesets.library import in_force
 from services.scoring.villages import store as villages
 from services.scoring.villages.tables import Village
 
@@ -60,12 +60,12 @@ class VillageInputs:
         )
 
 
-async def inputs_of(session: AsyncSession, told_of: Iterable[Village]) -> list[VillageInputs]:
-    """What villages are assessed from, in their order."""
+async def inputs_of(session: AsyncSession, told_of: Iterable[Village], until: str | None = None) -> list[VillageInputs]:
+    """What villages are assessed from, in their order; `until` a month (YYYY-MM) only what is of it or earlier."""
     known = list(told_of)
     ids = [village.id for village in known]
-    reports = await facts.latest(session, ids)
-    done = await interventions.of_villages(session, ids)
+    reports = await facts.latest(session, ids, until)
+    done = await interventions.of_villages(session, ids, until)
     return [
         VillageInputs(village, facts_in_force(reports.get(village.id, ())), done.get(village.id, []))
         for village in known
@@ -93,7 +93,7 @@ async def assess(session: AsyncSession, ids: Iterable[UUID], *, anew: bool = Fal
     inputs = await inputs_of(session, await villages.told_of(session, ids))
     if not inputs:
         return Tally()
-    engine = engine_in_force()
+    engine = await in_force(session)
     evaluation = engine.evaluate([one.facts for one in inputs])
     stored = await store.current(session, _ids(inputs))
     told = stored | await store.announced(session, (i for i in _ids(inputs) if anew or i not in stored))
@@ -163,10 +163,11 @@ def _event(row: dict[str, Any], verdict: Verdict, before: dict[str, Any] | None,
 
 async def bring_up_to_date(database: Database) -> int:
     """Assess every village that has no assessment under the present ruleset document; how many were stored."""
-    engine, total, after = engine_in_force(), 0, UUID(int=0)
+    total, after = 0, UUID(int=0)
     while True:
         async with database.transaction() as session:
             await projection_lock.take_shared(session)
+            engine = await in_force(session)
             ids = await store.outdated(session, engine.digest, after, _CHUNK)
             await villages.lock(session, ids)
             total += (await assess(session, ids)).written
@@ -181,7 +182,7 @@ async def keep_up_to_date(app: FastAPI) -> None:
         try:
             assessed = await bring_up_to_date(app.state.database)
             if assessed:
-                log.info("assessed %d villages under %s", assessed, engine_in_force().ruleset.id)
+                log.info("assessed %d villages under the ruleset in force", assessed)
         except Exception as error:
             if not is_database_away(error):
                 raise

@@ -14,7 +14,7 @@ from kit.problems import RegionForbidden, VillageUnknown, problems
 from services.scoring.assessments import presenting, store
 from services.scoring.assessments.actions import inputs_of
 from services.scoring.assessments.schemas import AssessmentDetail, AssessmentFilters, AssessmentOut
-from services.scoring.rulesets.library import engine_in_force
+from services.scoring.rulesets.library import in_force
 
 router = APIRouter(prefix="/assessments", tags=["assessments"])
 
@@ -40,4 +40,4 @@ async def get_assessment(village: VillageRef, reader: AssessmentReader, session:
     await read_one_moment(session)
     assessed = await store.find(session, reader, village)
     (inputs,) = await inputs_of(session, [assessed.village])
-    return presenting.detail(assessed, inputs, engine_in_force(), clock.today())
+    return presenting.detail(assessed, inputs, await in_force(session), clock.today())

@@ -17,7 +17,7 @@ from services.scoring.class_counts import store
 from services.scoring.class_counts.rules import parts_level
 from services.scoring.class_counts.schemas import ClassCountFilters, ClassCounts, ClassShare, RegionClassCounts
 from services.scoring.class_counts.store import Counted
-from services.scoring.rulesets.library import engine_in_force
+from services.scoring.rulesets.library import in_force
 
 router = APIRouter(prefix="/class-counts", tags=["assessments"])
 
@@ -38,7 +38,7 @@ async def get_class_counts(
     for one in counted:
         parts[one.code].append(one)
     return ClassCounts(
-        ruleset=engine_in_force().ruleset.id,
+        ruleset=(await in_force(session)).ruleset.id,
         by=by,
         total=_summed(region, names, counted),
         items=[_summed(code, names, part) for code, part in parts.items()],

@@ -28,7 +28,8 @@ _APPLY = sa.text(
 _LATEST = sa.text(
     "SELECT DISTINCT ON (village_id, kind, source_system) village_id, kind, source_system, period, report_id, "
     "revision, simulated, reported_at, facts::text AS facts FROM reported_facts "
-    "WHERE village_id = ANY(cast(:ids AS uuid[])) ORDER BY village_id, kind, source_system, period DESC"
+    "WHERE village_id = ANY(cast(:ids AS uuid[])) AND (cast(:until AS text) IS NULL OR period <= :until) "
+    "ORDER BY village_id, kind, source_system, period DESC"
 )
 
 
@@ -70,11 +71,14 @@ async def apply(session: AsyncSession, reported: Sequence[Reported]) -> list[UUI
     return list(applied.scalars())
 
 
-async def latest(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, list[Report]]:
-    """The latest report of each kind and source system by village; villages without reports are left out."""
+async def latest(session: AsyncSession, ids: Iterable[UUID], until: str | None = None) -> dict[UUID, list[Report]]:
+    """The latest report of each kind and source system by village; villages without reports are left out.
+
+    `until` a month (YYYY-MM) only reports of it or earlier.
+    """
     found: dict[UUID, list[Report]] = {}
     for village, kind, source, period, report_id, revision, simulated, reported_at, facts in (
-        await session.execute(_LATEST, {"ids": list(ids)})
+        await session.execute(_LATEST, {"ids": list(ids), "until": until})
     ).all():
         report = Report(report_id, kind, source, period, revision, simulated, reported_at, orjson.loads(facts))
         found.setdefault(village, []).append(report)

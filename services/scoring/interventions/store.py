@@ -30,7 +30,9 @@ _APPLY = sa.text(
 )
 _OF_VILLAGES = sa.text(
     "SELECT village_id, date, actors::text AS actors, simulated FROM interventions "
-    "WHERE village_id = ANY(cast(:ids AS uuid[])) AND NOT withdrawn ORDER BY village_id, date, id"
+    "WHERE village_id = ANY(cast(:ids AS uuid[])) AND NOT withdrawn "
+    "AND (cast(:until AS text) IS NULL OR date < to_date(:until, 'YYYY-MM') + interval '1 month') "
+    "ORDER BY village_id, date, id"
 )
 
 
@@ -81,9 +83,14 @@ def _identity(actor: InterventionActor) -> int | str:
     return actor.code if actor.web_kkb_number is None else actor.web_kkb_number
 
 
-async def of_villages(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, list[Done]]:
-    """Interventions that count by village, oldest first; villages without any are left out."""
+async def of_villages(session: AsyncSession, ids: Iterable[UUID], until: str | None = None) -> dict[UUID, list[Done]]:
+    """Interventions that count by village, oldest first; villages without any are left out.
+
+    `until` a month (YYYY-MM) only those that took place in it or earlier.
+    """
     found: dict[UUID, list[Done]] = {}
-    for village, day, actors, simulated in (await session.execute(_OF_VILLAGES, {"ids": list(ids)})).all():
+    for village, day, actors, simulated in (
+        await session.execute(_OF_VILLAGES, {"ids": list(ids), "until": until})
+    ).all():
         found.setdefault(village, []).append(Done(day, orjson.loads(actors), simulated))
     return found

@@ -6,6 +6,8 @@ from datetime import date
 from functools import cache
 from importlib.resources import files
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from kit.problems import RulesetUnknown
 from services.scoring.rulesets.document import Ruleset, RulesetInvalid, read_ruleset
 from services.scoring.rulesets.engine import Engine
@@ -27,7 +29,7 @@ def published_rulesets() -> dict[str, Engine]:
     return _by_id(documents)
 
 
-def published(number: str) -> Engine:
+async def published(_session: AsyncSession, number: str) -> Engine:
     """The published ruleset of an id.
 
     Raises:
@@ -51,6 +53,11 @@ def engine_in_force() -> Engine:
             detail = "Aturan yang berlaku harus selalu memberi skor"
             raise RulesetInvalid([Problem(f"/indicators/{place}/when_missing", detail)])
     return engine
+
+
+async def in_force(_session: AsyncSession) -> Engine:
+    """The ruleset that villages are assessed under now."""
+    return engine_in_force()
 
 
 def _by_id(documents: list[Ruleset]) -> dict[str, Engine]:

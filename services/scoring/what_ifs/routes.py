@@ -12,7 +12,7 @@ from kit.problems import RulesetUnknown, VillageUnknown, problems
 from services.scoring.assessments import store
 from services.scoring.assessments.actions import inputs_of
 from services.scoring.assessments.routes import VillageRef
-from services.scoring.rulesets.library import engine_in_force, published
+from services.scoring.rulesets.library import in_force, published
 from services.scoring.what_ifs import presenting
 from services.scoring.what_ifs.schemas import WhatIfIn, WhatIfOut
 
@@ -24,8 +24,8 @@ AssessmentReader = Annotated[Caller, requires(Scope.ASSESSMENTS_READ)]
 @router.post("/{village}/what-if", responses=problems(VillageUnknown, RulesetUnknown))
 async def ask_what_if(village: VillageRef, asked: WhatIfIn, reader: AssessmentReader, session: Session) -> WhatIfOut:
     """What the village would be classed as if some facts were different, and which indicators do it; nothing is stored."""
-    engine = engine_in_force() if asked.ruleset is None else published(asked.ruleset)
     await read_one_moment(session)
+    engine = await (in_force(session) if asked.ruleset is None else published(session, asked.ruleset))
     assessed = await store.find(session, reader, village)
     (inputs,) = await inputs_of(session, [assessed.village])
     return presenting.what_if(inputs, asked, engine)
