@@ -11,6 +11,7 @@ from kit.rebuilds import Projected, Projection, Settled
 from services.scoring.assessments.actions import assess
 from services.scoring.facts.actions import fold_registry_events
 from services.scoring.facts.tables import ReportedFacts
+from services.scoring.histories.rules import EVERY_PERIOD
 from services.scoring.interventions.actions import fold_intervention_events
 from services.scoring.interventions.tables import Intervention
 from services.scoring.villages import store as villages
@@ -22,7 +23,7 @@ async def settle_assessments(session: AsyncSession, after: str | None, limit: in
     await projection_lock.take_shared(session)
     ids = await villages.next_ids(session, None if after is None else UUID(after), limit)
     await villages.lock(session, ids)
-    found = await assess(session, ids, anew=True)
+    found = await assess(session, dict.fromkeys(ids, EVERY_PERIOD), anew=True)
     return Settled(found.villages, found.written, found.news), str(ids[-1]) if len(ids) == limit else None
 
 

@@ -9,6 +9,7 @@ from services.scoring.assessments.routes import router as assessments
 from services.scoring.checksums import CHECKSUMS
 from services.scoring.class_counts.routes import router as class_counts
 from services.scoring.facts.actions import take_registry_events
+from services.scoring.histories.routes import router as histories
 from services.scoring.interventions.actions import take_intervention_events
 from services.scoring.rebuilding import PROJECTION
 from services.scoring.rulesets.routes import router as rulesets
@@ -18,7 +19,7 @@ SERVICE = Service(
     name="scoring",
     title="Scoring",
     description="Rulesets as published data, the class of every Kampung KB under them, and why.",
-    routers=(assessments, what_ifs, class_counts, rulesets),
+    routers=(assessments, histories, what_ifs, class_counts, rulesets),
     subscriptions=(
         Subscription("scoring-registry", "KKB_REGISTRY", "kkb.registry.>", take_registry_events),
         Subscription("scoring-interventions", "KKB_INTERVENTIONS", "kkb.interventions.>", take_intervention_events),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,12 +20,13 @@ from kit.ids import uuid7
 from kit.outbox import publish
 from kit.problems import is_database_away
 from services.scoring.assessments import store
-from services.scoring.assessments.rules import Verdict
+from services.scoring.assessments.rules import Verdict, verdict_of
 from services.scoring.facts import store as facts
-from services.scoring.facts.rules import InForce, facts_in_force
+from services.scoring.facts.rules import InForce, Report, facts_in_force
+from services.scoring.histories.actions import Judged, record
+from services.scoring.histories.rules import EVERY_PERIOD, NEWEST_PERIOD
 from services.scoring.interventions import store as interventions
 from services.scoring.interventions.store import Done
-from services.scoring.rulesets.engine import Engine, Evaluation
 from services.scoring.rulesets.library import in_force
 from services.scoring.villages import store as villages
 from services.scoring.villages.tables import Village
@@ -42,6 +43,8 @@ class VillageInputs:
     """Everything that a village is assessed from."""
 
     village: Village
+    latest: list[Report]
+    """The latest report of each kind and source."""
     in_force: InForce
     done: list[Done]
 
@@ -66,10 +69,11 @@ async def inputs_of(session: AsyncSession, told_of: Iterable[Village], until: st
     ids = [village.id for village in known]
     reports = await facts.latest(session, ids, until)
     done = await interventions.of_villages(session, ids, until)
-    return [
-        VillageInputs(village, facts_in_force(reports.get(village.id, ())), done.get(village.id, []))
-        for village in known
-    ]
+    return [_inputs(village, reports.get(village.id, []), done.get(village.id, [])) for village in known]
+
+
+def _inputs(village: Village, reports: list[Report], done: list[Done]) -> VillageInputs:
+    return VillageInputs(village, reports, facts_in_force(reports), done)
 
 
 @dataclass(frozen=True)
@@ -81,16 +85,17 @@ class Tally:
     news: int = 0
 
 
-async def assess(session: AsyncSession, ids: Iterable[UUID], *, anew: bool = False) -> Tally:
+async def assess(session: AsyncSession, since: Mapping[UUID, str], *, anew: bool = False) -> Tally:
     """Assess villages as one batch, store what differs and tell of what is news.
 
+    `since` gives for each village the month (YYYY-MM) from which on facts changed: its later months are assessed too.
     The caller holds the villages' rows. Villages that the registry has not told of yet keep their facts and wait.
 
     News is what differs from what was last told. Usually the stored row is that. Where it is lost, the service's own last
     event is asked: if the facts still give what it says, the row comes back; if not, facts were lost too, and nothing is
     stored or told until a rebuild has put them right and assesses `anew`: then the last event is asked everywhere.
     """
-    inputs = await inputs_of(session, await villages.told_of(session, ids))
+    inputs = await inputs_of(session, await villages.told_of(session, since))
     if not inputs:
         return Tally()
     engine = await in_force(session)
@@ -98,20 +103,23 @@ async def assess(session: AsyncSession, ids: Iterable[UUID], *, anew: bool = Fal
     stored = await store.current(session, _ids(inputs))
     told = stored | await store.announced(session, (i for i in _ids(inputs) if anew or i not in stored))
     now = clock.now()
-    rows, news, lost = [], [], 0
+    rows, news, judged, lost = [], [], [], 0
     for place, one in enumerate(inputs):
         before = told.get(one.village.id)
-        verdict = _verdict(engine, evaluation, place, simulated=one.simulated)
+        verdict = verdict_of(evaluation, place, simulated=one.simulated)
         row = _row(one, verdict, before, now)
         is_news = before is None or row["version"] != before["version"]
         if is_news and before is not None and one.village.id not in stored and not anew:
             lost += 1
             continue
+        judged.append(Judged(one, verdict))
         if row != stored.get(one.village.id):
             rows.append(row)
         if is_news:
             news.append(_event(row, verdict, before, now))
     await store.write(session, rows)
+    first = {one.village: since[one.village] if one.village in told else EVERY_PERIOD for one in judged}
+    await record(session, engine, judged, first, now)
     await publish(session, news)
     if lost:
         log.error("%d villages have lost their assessments and facts; the projection needs a rebuild", lost)
@@ -120,21 +128,6 @@ async def assess(session: AsyncSession, ids: Iterable[UUID], *, anew: bool = Fal
 
 def _ids(inputs: Iterable[VillageInputs]) -> list[UUID]:
     return [one.village.id for one in inputs]
-
-
-def _verdict(engine: Engine, evaluation: Evaluation, place: int, *, simulated: bool) -> Verdict:
-    village_class = evaluation.village_class(place)
-    assert village_class is not None, "a ruleset in force gives every village a class"
-    return Verdict(
-        ruleset=engine.ruleset.id,
-        ruleset_digest=engine.digest,
-        village_class=village_class.value,
-        scores={code: score for code, score in evaluation.scores_of(place).items() if score is not None},
-        indexes={code: index for code, index in evaluation.indexes_of(place).items() if index is not None},
-        answered=int(evaluation.answered[place]),
-        asked=len(engine.asked),
-        simulated=simulated,
-    )
 
 
 def _row(one: VillageInputs, verdict: Verdict, before: dict[str, Any] | None, now: datetime) -> dict[str, Any]:
@@ -170,7 +163,7 @@ async def bring_up_to_date(database: Database) -> int:
             engine = await in_force(session)
             ids = await store.outdated(session, engine.digest, after, _CHUNK)
             await villages.lock(session, ids)
-            total += (await assess(session, ids)).written
+            total += (await assess(session, dict.fromkeys(ids, NEWEST_PERIOD))).written
         if len(ids) < _CHUNK:
             return total
         after = ids[-1]

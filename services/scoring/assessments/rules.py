@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
+from services.scoring.rulesets.engine import Evaluation
+
 _MONTHS = 12
 
 
@@ -25,6 +27,22 @@ class Verdict:
 
 VERDICT = tuple(field.name for field in fields(Verdict))
 """Names of what makes a verdict."""
+
+
+def verdict_of(evaluation: Evaluation, place: int, *, simulated: bool) -> Verdict:
+    """The verdict on one village of an evaluation under a ruleset that gives every village a class."""
+    engine, village_class = evaluation.engine, evaluation.village_class(place)
+    assert village_class is not None, "a ruleset in force gives every village a class"
+    return Verdict(
+        ruleset=engine.ruleset.id,
+        ruleset_digest=engine.digest,
+        village_class=village_class.value,
+        scores={code: score for code, score in evaluation.scores_of(place).items() if score is not None},
+        indexes={code: index for code, index in evaluation.indexes_of(place).items() if index is not None},
+        answered=int(evaluation.answered[place]),
+        asked=len(engine.asked),
+        simulated=simulated,
+    )
 
 
 def age_in_months(period: str, today: date) -> int:

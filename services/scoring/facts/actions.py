@@ -20,6 +20,7 @@ from contracts.facts import ReportKind
 from services.scoring.assessments.actions import assess
 from services.scoring.facts import store
 from services.scoring.facts.store import Reported
+from services.scoring.histories.rules import EVERY_PERIOD, earliest
 from services.scoring.villages import store as villages
 
 _KINDS = {
@@ -36,23 +37,25 @@ async def take_registry_events(session: AsyncSession, events: Sequence[Event]) -
     return stale
 
 
-async def fold_registry_events(session: AsyncSession, events: Sequence[Event]) -> tuple[set[UUID], int]:
-    """Fold registry events into villages and facts; which villages they change, and how many events were stale.
+async def fold_registry_events(session: AsyncSession, events: Sequence[Event]) -> tuple[dict[UUID, str], int]:
+    """Fold registry events into villages and facts; villages with the month they change from, and how many were stale.
 
-    The changed villages' rows are held. Any order and any repetition gives the same: of each village and each report only the newest version stays.
+    The changed villages' rows are held. Any order and any repetition gives the same: of each village and each report
+    only the newest version stays.
     """
     states = _newest_states(events)
     reported = _newest_reports(events)
     touched = {state.village.id: state.village.region_code for state in states}
     touched |= {report.state.village.id: report.state.village.region_code for report in reported}
     if not touched:
-        return set(), 0
+        return {}, 0
     await villages.introduce(session, touched)
     await villages.lock(session, touched)
     different = await villages.different(session, states)
     known = await villages.apply(session, states)
     applied = await store.apply(session, reported)
-    return (known & different) | set(applied), len(states) + len(reported) - len(known) - len(applied)
+    changed = earliest([*((village, EVERY_PERIOD) for village in known & different), *applied])
+    return changed, len(states) + len(reported) - len(known) - len(applied)
 
 
 def _newest_states(events: Sequence[Event]) -> list[VillageState]:

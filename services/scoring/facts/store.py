@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -23,13 +23,17 @@ _APPLY = sa.text(
     "ON CONFLICT (village_id, kind, source_system, period) DO UPDATE SET report_id = excluded.report_id, "
     "revision = excluded.revision, simulated = excluded.simulated, reported_at = excluded.reported_at, "
     "facts = excluded.facts "
-    "WHERE excluded.revision > reported_facts.revision RETURNING village_id"
+    "WHERE excluded.revision > reported_facts.revision RETURNING village_id, period"
 )
 _LATEST = sa.text(
     "SELECT DISTINCT ON (village_id, kind, source_system) village_id, kind, source_system, period, report_id, "
     "revision, simulated, reported_at, facts::text AS facts FROM reported_facts "
     "WHERE village_id = ANY(cast(:ids AS uuid[])) AND (cast(:until AS text) IS NULL OR period <= :until) "
     "ORDER BY village_id, kind, source_system, period DESC"
+)
+_EVERY = sa.text(
+    "SELECT village_id, kind, source_system, period, report_id, revision, simulated, reported_at, facts::text AS facts "
+    "FROM reported_facts WHERE village_id = ANY(cast(:ids AS uuid[]))"
 )
 
 
@@ -46,10 +50,10 @@ class Reported:
         return (self.state.village.id, self.kind, self.state.source_system, self.state.period)
 
 
-async def apply(session: AsyncSession, reported: Sequence[Reported]) -> list[UUID]:
+async def apply(session: AsyncSession, reported: Sequence[Reported]) -> list[tuple[UUID, str]]:
     """Take over reports, at most one a key; a revision older than the one that is there changes nothing.
 
-    Answers the village of each that did change something.
+    Answers the village and month of each that did change something.
     """
     if not reported:
         return []
@@ -68,7 +72,7 @@ async def apply(session: AsyncSession, reported: Sequence[Reported]) -> list[UUI
             "facts": [state.facts.model_dump_json(exclude_none=True) for state in states],
         },
     )
-    return list(applied.scalars())
+    return [(village, period) for village, period in applied.all()]
 
 
 async def latest(session: AsyncSession, ids: Iterable[UUID], until: str | None = None) -> dict[UUID, list[Report]]:
@@ -76,10 +80,19 @@ async def latest(session: AsyncSession, ids: Iterable[UUID], until: str | None =
 
     `until` a month (YYYY-MM) only reports of it or earlier.
     """
+    return _by_village((await session.execute(_LATEST, {"ids": list(ids), "until": until})).all())
+
+
+async def every(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, list[Report]]:
+    """All reports by village, of every month; villages without reports are left out."""
+    if not ids:
+        return {}
+    return _by_village((await session.execute(_EVERY, {"ids": list(ids)})).all())
+
+
+def _by_village(rows: Iterable[Any]) -> dict[UUID, list[Report]]:
     found: dict[UUID, list[Report]] = {}
-    for village, kind, source, period, report_id, revision, simulated, reported_at, facts in (
-        await session.execute(_LATEST, {"ids": list(ids), "until": until})
-    ).all():
+    for village, kind, source, period, report_id, revision, simulated, reported_at, facts in rows:
         report = Report(report_id, kind, source, period, revision, simulated, reported_at, orjson.loads(facts))
         found.setdefault(village, []).append(report)
     return found

@@ -15,6 +15,7 @@ from contracts.events import (
     InterventionWithdrawn,
 )
 from services.scoring.assessments.actions import assess
+from services.scoring.histories.rules import earliest
 from services.scoring.interventions import store
 from services.scoring.villages import store as villages
 
@@ -26,22 +27,23 @@ async def take_intervention_events(session: AsyncSession, events: Sequence[Event
     return stale
 
 
-async def fold_intervention_events(session: AsyncSession, events: Sequence[Event]) -> tuple[set[UUID], int]:
-    """Fold intervention events; which villages they change, and how many events were stale.
+async def fold_intervention_events(session: AsyncSession, events: Sequence[Event]) -> tuple[dict[UUID, str], int]:
+    """Fold intervention events; villages with the month they change from, and how many events were stale.
 
     The changed villages' rows are held. Any order and any repetition gives the same: of each intervention only the newest
     version stays. Where a correction moves one to another village, both change.
     """
     states = _newest(events)
     if not states:
-        return set(), 0
+        return {}, 0
     codes = {state.village.id: state.village.region_code for state in states}
     await villages.introduce(session, codes)
     before = await store.claim(session, states)
-    await villages.lock(session, {*before.values(), *codes})
+    await villages.lock(session, {*(village for village, _ in before.values()), *codes})
     applied = await store.apply(session, states)
-    now = {state.intervention_id: state.village.id for state in states}
-    changed = {village for number in applied for village in (before[number], now[number])}
+    now = {state.intervention_id: (state.village.id, state.date) for state in states}
+    places = [place for number in applied for place in (before[number], now[number])]
+    changed = earliest((village, f"{day:%Y-%m}") for village, day in places)
     return changed, len(states) - len(applied)
 
 

@@ -19,7 +19,9 @@ _CLAIM = sa.text(
     "FROM unnest(cast(:ids AS uuid[]), cast(:villages AS uuid[]), cast(:dates AS date[])) AS n(id, village, date) "
     "ON CONFLICT DO NOTHING"
 )
-_LOCK = sa.text("SELECT id, village_id FROM interventions WHERE id = ANY(cast(:ids AS uuid[])) ORDER BY id FOR UPDATE")
+_LOCK = sa.text(
+    "SELECT id, village_id, date FROM interventions WHERE id = ANY(cast(:ids AS uuid[])) ORDER BY id FOR UPDATE"
+)
 _APPLY = sa.text(
     "INSERT INTO interventions (id, village_id, version, date, actors, simulated, withdrawn) "
     "SELECT * FROM unnest(cast(:ids AS uuid[]), cast(:villages AS uuid[]), cast(:versions AS int[]), "
@@ -44,9 +46,14 @@ class Done:
     actors: list[int | str]
     simulated: bool
 
+    @property
+    def month(self) -> str:
+        """Its month, YYYY-MM."""
+        return self.date.isoformat()[:7]
 
-async def claim(session: AsyncSession, states: Sequence[InterventionState]) -> dict[UUID, UUID]:
-    """Hold the interventions' rows until the transaction ends; the village that each stood for so far.
+
+async def claim(session: AsyncSession, states: Sequence[InterventionState]) -> dict[UUID, tuple[UUID, date]]:
+    """Hold the interventions' rows until the transaction ends; the village and day that each stood for so far.
 
     A row is made where there is none, so that two consumers with two versions of a new intervention wait for each
     other. `states` are at most one an intervention; `apply` follows in the same transaction.
@@ -55,7 +62,8 @@ async def claim(session: AsyncSession, states: Sequence[InterventionState]) -> d
     ids = [state.intervention_id for state in ordered]
     villages = [state.village.id for state in ordered]
     await session.execute(_CLAIM, {"ids": ids, "villages": villages, "dates": [state.date for state in ordered]})
-    return {number: village for number, village in (await session.execute(_LOCK, {"ids": ids})).all()}  # noqa: C416 - rows are no pairs to the type checker
+    rows = (await session.execute(_LOCK, {"ids": ids})).all()
+    return {number: (village, day) for number, village, day in rows}
 
 
 async def apply(session: AsyncSession, states: Sequence[InterventionState]) -> list[UUID]:

@@ -1,0 +1,141 @@
+"""Recording what villages are classed as month by month, whenever what is known of a month changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.scoring.assessments.rules import Verdict, verdict_of
+from services.scoring.facts import store as facts
+from services.scoring.facts.rules import Report, facts_in_force
+from services.scoring.histories import store
+from services.scoring.histories.rules import due
+from services.scoring.rulesets.engine import Engine
+
+if TYPE_CHECKING:
+    from services.scoring.assessments.actions import VillageInputs
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A village with what it is assessed from and as just now."""
+
+    inputs: VillageInputs
+    verdict: Verdict
+
+    @property
+    def village(self) -> UUID:
+        return self.inputs.village.id
+
+    @property
+    def newest(self) -> str:
+        """The newest month of which anything was told; empty where nothing was."""
+        return max(_months(self.inputs.latest, self.inputs), default="")
+
+
+@dataclass(frozen=True)
+class _Month:
+    """One month of a village that is due, with what was known at its end; `inputs` None: all that is known now."""
+
+    judged: Judged
+    period: str
+    inputs: VillageInputs | None
+
+
+async def record(
+    session: AsyncSession, engine: Engine, judged: Sequence[Judged], since: Mapping[UUID, str], now: datetime
+) -> None:
+    """Store the villages' classes for every month from the one that facts changed in, and for the newest.
+
+    `since` is that month by village. The caller holds the villages' rows. A month that says the same as before keeps its
+    revision.
+    """
+    known = await store.known(session, {one.village: min(since[one.village], one.newest) for one in judged})
+    late = {one.village for one in judged if one.newest > since[one.village]}
+    reports = await facts.every(session, late)
+    months = [
+        month
+        for one in judged
+        for month in _due(
+            one, reports.get(one.village, one.inputs.latest), known.get(one.village, ()), since[one.village]
+        )
+    ]
+    verdicts = _verdicts(engine, months)
+    rows = _rows(months, verdicts, known, now)
+    await store.write(session, rows, now)
+
+
+def _due(one: Judged, reports: Iterable[Report], known: Sequence[Mapping[str, Any]], since: str) -> Iterable[_Month]:
+    told = _months(reports, one.inputs)
+    for period in due(told, [row["period"] for row in known], since):
+        yield _Month(one, period, None if period >= one.newest else _as_of(one.inputs, reports, period))
+
+
+def _months(reports: Iterable[Report], inputs: VillageInputs) -> set[str]:
+    return {report.period for report in reports} | {done.month for done in inputs.done}
+
+
+def _as_of(inputs: VillageInputs, reports: Iterable[Report], period: str) -> VillageInputs:
+    """What was known of a village at the end of a month."""
+    return replace(
+        inputs,
+        in_force=facts_in_force(report for report in reports if report.period <= period),
+        done=[done for done in inputs.done if done.month <= period],
+    )
+
+
+def _verdicts(engine: Engine, months: Sequence[_Month]) -> list[Verdict]:
+    """The verdict of each month; those with less than all facts are evaluated as one batch."""
+    earlier = [month.inputs for month in months if month.inputs is not None]
+    evaluation = engine.evaluate([inputs.facts for inputs in earlier]) if earlier else None
+    places = iter(range(len(earlier)))
+    return [
+        month.judged.verdict
+        if month.inputs is None or evaluation is None
+        else verdict_of(evaluation, next(places), simulated=month.inputs.simulated)
+        for month in months
+    ]
+
+
+def _rows(
+    months: Sequence[_Month],
+    verdicts: Sequence[Verdict],
+    known: Mapping[UUID, Sequence[Mapping[str, Any]]],
+    now: datetime,
+) -> list[dict[str, Any]]:
+    """The rows that differ from what is stored."""
+    rows = []
+    stored = {(village, row["period"]): row for village, found in known.items() for row in found}
+    classes = {village: {row["period"]: row["village_class"] for row in found} for village, found in known.items()}
+    for month, verdict in zip(months, verdicts, strict=True):
+        village = month.judged.village
+        own = classes.setdefault(village, {})
+        before = max((period for period in own if period < month.period), default=None)
+        own[month.period] = verdict.village_class
+        row = _row(month, verdict, None if before is None else own[before], stored.get((village, month.period)), now)
+        if row is not None:
+            rows.append(row)
+    return rows
+
+
+def _row(
+    month: _Month, verdict: Verdict, previous: str | None, stored: Mapping[str, Any] | None, now: datetime
+) -> dict[str, Any] | None:
+    own = vars(verdict)
+    same = stored is not None and all(stored[name] == value for name, value in own.items())
+    if same and stored is not None and stored["previous_class"] == previous:
+        return None
+    revision = 0 if stored is None else stored["revision"]
+    return {
+        "village_id": month.judged.village,
+        "period": month.period,
+        "revision": revision if same else revision + 1,
+        **own,
+        "previous_class": previous,
+        "assessed_at": stored["assessed_at"] if stored is not None and same else now,
+    }
