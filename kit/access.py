@@ -45,6 +45,7 @@ class Scope(StrEnum):
     ASSESSMENTS_READ = "assessments:read"
     RULESETS_READ = "rulesets:read"
     RULESETS_EVALUATE = "rulesets:evaluate"
+    RULESETS_WRITE = "rulesets:write"
     KEYS_MANAGE = "keys:manage"
     SELF_READ = "self:read"
     CHANGES_READ = "changes:read"
@@ -75,7 +76,7 @@ SCOPES_OF: dict[Role, frozenset[Scope]] = {
         }
     ),
     Role.PARTNER: frozenset(_READ | {Scope.INTERVENTIONS_WRITE}),
-    Role.ASSESSOR: frozenset(_READ | {Scope.IMPORTS_READ}),
+    Role.ASSESSOR: frozenset(_READ | {Scope.IMPORTS_READ, Scope.RULESETS_WRITE}),
     Role.ADMINISTRATOR: frozenset(Scope),
     Role.OPERATOR: frozenset({Scope.SELF_READ, Scope.CHANGES_READ, Scope.EVENTS_OPERATE}),
 }

@@ -119,6 +119,26 @@ class StillFailing(Conflict):
     slug, title = "still-failing", "The event still cannot be handled"
 
 
+class RulesetImmutable(Conflict):
+    slug, title = "ruleset-immutable", "A published ruleset never changes; make a new one with an id of its own"
+
+
+class RulesetPublishedBefore(Conflict):
+    slug, title = "ruleset-published-before", "This ruleset was published before"
+
+
+class RulesetNotPublished(Conflict):
+    slug, title = "ruleset-not-published", "Only a published ruleset can be put in force or retired"
+
+
+class RulesetInForce(Conflict):
+    slug, title = "ruleset-in-force", "This ruleset is in force, or will be: put another one in force first"
+
+
+class RulesetGivesNoClass(Conflict):
+    slug, title = "ruleset-gives-no-class", "A ruleset in force must give every village a class"
+
+
 class FeedReset(Problem):
     status, slug, title = 410, "feed-reset", "This feed has begun anew: start again without `since`"
 

@@ -26,7 +26,7 @@ from contracts.facts import ReportKind
 from kit.ids import uuid7
 from services.scoring.assessments.actions import bring_up_to_date
 from services.scoring.facts.rules import Report, facts_in_force
-from services.scoring.rulesets.library import engine_in_force
+from services.scoring.rulesets.library import first_in_force
 from tests.conftest import app_of
 from tests.scoring.rulesets.made_villages import village as made_facts
 from tests.scoring.told import (
@@ -81,7 +81,7 @@ def _one(village: UUID, state: Any, reports: dict[Any, Any], interventions: dict
     done = [one for one in interventions.values() if one.village.id == village and not one.withdrawn]
     actors = [[actor.web_kkb_number or actor.code for actor in one.actors] for one in done]
     facts = {**in_force.facts, "interventions": [{"actors": own} for own in actors]}
-    evaluation = engine_in_force().evaluate([facts])
+    evaluation = first_in_force().evaluate([facts])
     simulated = (
         state.simulated or any(r.simulated for r in in_force.sources.values()) or any(one.simulated for one in done)
     )
@@ -226,7 +226,7 @@ class TestVillageClassified:
         event = (await events_of(scoring, code))[-1]["data"]
         assert event["village"] == {"id": str(number), "region_code": code, "version": event["village"]["version"]}
         assert event["ruleset"] == "web-2021"
-        assert event["ruleset_digest"] == engine_in_force().digest
+        assert event["ruleset_digest"] == first_in_force().digest
         assert event["indexes"] == {"input": "3.40", "proses": "3.33", "output": "3.75"}
         assert list(event["scores"].values()) == [4, 3, 4, 3, 3, 3, 4, 3, 4, 4, 4, 3]
         assert (event["answered"], event["asked"], event["simulated"]) == (39, 39, False)

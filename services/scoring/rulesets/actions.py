@@ -1,44 +1,267 @@
-"""Evaluating villages that somebody sends; nothing is stored."""
+"""The life of a ruleset: drafted, checked, published, put in force from a day on, retired."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from kit import problems
+from kit import clock, problems
+from kit.access import Caller
+from kit.etags import require_match
+from services.scoring.rulesets import store
+from services.scoring.rulesets.boundaries import boundary_cases
+from services.scoring.rulesets.document import Ruleset, RulesetInvalid, Status, read_ruleset
 from services.scoring.rulesets.engine import Engine
-from services.scoring.rulesets.schemas import VillageFactsIn
+from services.scoring.rulesets.rules import Problem
+from services.scoring.rulesets.schemas import InForceIn, ValidationOut
+from services.scoring.rulesets.tables import InForceEntry, StoredRuleset
 
-_CHUNK = 100
-_MOST_ERRORS = 100
-_VILLAGES = TypeAdapter(list[VillageFactsIn])
+MOST_BYTES = 512 * 1024
+"""Largest document; the shipped ones have 25 kB."""
+_RESERVED = frozenset({"in-force"})
+"""Ids that would be addresses of something else."""
+_MOST_PROBLEMS = 100
 
 
-def evaluate(engine: Engine, villages: Sequence[Any]) -> bytes:
-    """Check and evaluate villages; JSON with one answer each, in their order. Long: run it in a thread.
+async def draft(session: AsyncSession, caller: Caller, raw: bytes) -> StoredRuleset:
+    """Store a new draft; only its shape is checked, so that work can be kept before it is right.
 
     Raises:
-        Invalid: a village does not fit the contract; the first hundred places are named.
+        RegionForbidden: the caller is of a region.
+        TooLarge, Invalid: the document has not the shape of one, or does not call itself a draft.
+        Conflict: the id is taken.
     """
-    _check(villages)
-    evaluation = engine.evaluate(villages)
-    return orjson.dumps([evaluation.summary_of(row) for row in range(len(evaluation))])
+    _require_whole_country(caller)
+    ruleset = await _draft_of(raw)
+    row = StoredRuleset(
+        id=ruleset.id,
+        status=Status.DRAFT,
+        revision=1,
+        document=ruleset.as_json(),
+        created_at=clock.now(),
+        created_by=caller.id,
+    )
+    session.add(row)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise problems.Conflict(f"there is a ruleset {ruleset.id} already", existing_id=ruleset.id) from error
+    return row
 
 
-def _check(villages: Sequence[Any]) -> None:
-    """In chunks, because pydantic does not let other threads run while it validates."""
-    errors: list[dict[str, Any]] = []
-    for start in range(0, len(villages), _CHUNK):
-        try:
-            _VILLAGES.validate_python(villages[start : start + _CHUNK])
-        except ValidationError as error:
-            for one in error.errors(include_url=False, include_input=False):
-                place, *rest = one["loc"]
-                errors.append({**one, "loc": ("body", start + int(place), *rest)})
-            if len(errors) >= _MOST_ERRORS:
-                break
-    if errors:
-        raise problems.invalid_from(errors[:_MOST_ERRORS])
+async def replace(
+    session: AsyncSession, caller: Caller, number: str, if_match: str | None, raw: bytes
+) -> StoredRuleset:
+    """Put another document in a draft's place.
+
+    Raises:
+        RegionForbidden, RulesetUnknown: the caller is of a region; there is no such ruleset.
+        RulesetImmutable: it was published.
+        PreconditionRequired, Stale: no If-Match, or the draft has changed since.
+        TooLarge, Invalid: as of a new draft; the document has another id.
+    """
+    row = await _locked_draft(session, caller, number, if_match)
+    ruleset = await _draft_of(raw)
+    if ruleset.id != number:
+        raise _invalid([Problem("/id", f"Kode dokumen harus sama dengan yang diganti: {number}")])
+    row.document = ruleset.as_json()
+    row.revision += 1
+    await session.flush()
+    return row
+
+
+async def delete(session: AsyncSession, caller: Caller, number: str, if_match: str | None) -> None:
+    """Throw a draft away.
+
+    Raises:
+        RegionForbidden, RulesetUnknown, RulesetImmutable, PreconditionRequired, Stale: as of replacing.
+    """
+    await session.delete(await _locked_draft(session, caller, number, if_match))
+
+
+async def validate(session: AsyncSession, caller: Caller, number: str) -> ValidationOut:
+    """What the checks say of a ruleset in whatever state; nothing is changed.
+
+    Raises:
+        RegionForbidden, RulesetUnknown: the caller is of a region; there is no such ruleset.
+    """
+    _require_whole_country(caller)
+    row = await store.find(session, number)
+    return await asyncio.to_thread(_checked, orjson.dumps(row.document))
+
+
+async def publish(session: AsyncSession, caller: Caller, number: str, if_match: str | None) -> StoredRuleset:
+    """Publish a draft: from now on it never changes, and has a digest and its boundary cases.
+
+    Raises:
+        RegionForbidden, RulesetUnknown: the caller is of a region; there is no such ruleset.
+        RulesetPublishedBefore: it is no draft any more.
+        PreconditionRequired, Stale: no If-Match, or the draft has changed since.
+        Invalid: it does not pass its checks; every place is named.
+    """
+    _require_whole_country(caller)
+    row = await store.find(session, number, lock=True)
+    if row.status != Status.DRAFT:
+        raise problems.RulesetPublishedBefore(f"{number} was published on {row.published_at:%Y-%m-%d}")
+    require_match(if_match, row.revision)
+    engine, cases = await asyncio.to_thread(_published, orjson.dumps(row.document))
+    row.document, row.digest, row.boundary_cases = engine.ruleset.as_json(), engine.digest, cases
+    row.status, row.published_at, row.published_by = Status.PUBLISHED, clock.now(), caller.id
+    row.revision += 1
+    await session.flush()
+    return row
+
+
+async def retire(session: AsyncSession, caller: Caller, number: str) -> StoredRuleset:
+    """Retire a published ruleset: it can no longer be put in force; what was assessed under it can still name it.
+
+    Raises:
+        RegionForbidden, RulesetUnknown: the caller is of a region; there is no such ruleset.
+        RulesetNotPublished: it is a draft, or was retired before.
+        RulesetInForce: it is in force, or will be.
+    """
+    _require_whole_country(caller)
+    await store.lock_entries(session)
+    row = await store.find(session, number, lock=True)
+    _require_published(row)
+    days = await store.days_in_force(session, number, clock.today())
+    if days:
+        raise problems.RulesetInForce(f"{number} is in force from {', '.join(map(str, days))}")
+    row.status, row.retired_at, row.retired_by = Status.RETIRED, clock.now(), caller.id
+    row.revision += 1
+    await session.flush()
+    return row
+
+
+async def put_in_force(session: AsyncSession, caller: Caller, asked: InForceIn) -> InForceEntry:
+    """Say which ruleset is in force from a day on; what was said before stays on record.
+
+    Raises:
+        RegionForbidden, RulesetUnknown: the caller is of a region; there is no such ruleset.
+        Invalid: the day has passed, or the ruleset's own dates are against it.
+        RulesetNotPublished: it is a draft, or retired.
+        RulesetGivesNoClass: it leaves villages without a class.
+        Conflict: it is so already.
+    """
+    _require_whole_country(caller)
+    await store.lock_entries(session)
+    row = await store.find(session, asked.ruleset, lock=True)
+    _require_published(row)
+    _require_fitting_day(row, asked)
+    gaps = await asyncio.to_thread(_without_class, orjson.dumps(row.document))
+    if gaps:
+        raise problems.RulesetGivesNoClass(_why_not(gaps), errors=_errors(gaps))
+    latest = await store.entry_of(session, asked.from_date)
+    if latest is not None and latest.ruleset_id == row.id:
+        raise problems.Conflict(f"{row.id} is in force from {asked.from_date} already")
+    entry = InForceEntry(from_date=asked.from_date, ruleset_id=row.id, set_at=clock.now(), set_by=caller.id)
+    session.add(entry)
+    await session.flush()
+    return entry
+
+
+def _require_whole_country(caller: Caller) -> None:
+    if caller.region is not None:
+        raise problems.RegionForbidden(f"a ruleset applies to the whole country, your region is {caller.region}")
+
+
+def _require_published(row: StoredRuleset) -> None:
+    if row.status != Status.PUBLISHED:
+        raise problems.RulesetNotPublished(f"{row.id} is {row.status}", status_of_ruleset=row.status)
+
+
+def _require_fitting_day(row: StoredRuleset, asked: InForceIn) -> None:
+    ruleset, day, today = _parsed(orjson.dumps(row.document)), asked.from_date, clock.today()
+    if day < today:
+        detail = f"Tanggal ini sudah lewat; paling awal hari ini, {today}"
+    elif ruleset.effective_from is not None and day < ruleset.effective_from:
+        detail = f"Menurut dokumennya aturan ini baru berlaku mulai {ruleset.effective_from}"
+    elif ruleset.effective_to is not None and day > ruleset.effective_to:
+        detail = f"Menurut dokumennya aturan ini hanya berlaku sampai {ruleset.effective_to}"
+    else:
+        return
+    raise _invalid([Problem("/from", detail)])
+
+
+async def _locked_draft(session: AsyncSession, caller: Caller, number: str, if_match: str | None) -> StoredRuleset:
+    _require_whole_country(caller)
+    row = await store.find(session, number, lock=True)
+    if row.status != Status.DRAFT:
+        raise problems.RulesetImmutable(f"{number} was published on {row.published_at:%Y-%m-%d}")
+    require_match(if_match, row.revision)
+    return row
+
+
+async def _draft_of(raw: bytes) -> Ruleset:
+    if len(raw) > MOST_BYTES:
+        raise problems.TooLarge(f"a ruleset document has at most {MOST_BYTES} bytes")
+    ruleset = await asyncio.to_thread(_parsed, raw)
+    if ruleset.status is not Status.DRAFT:
+        raise _invalid([Problem("/status", "Rancangan harus berstatus draft; menerbitkannya langkah tersendiri")])
+    if ruleset.id in _RESERVED:
+        raise _invalid([Problem("/id", f"Kode {ruleset.id} tidak dapat dipakai")])
+    return ruleset
+
+
+def _parsed(raw: bytes) -> Ruleset:
+    try:
+        return Ruleset.parse(raw)
+    except RulesetInvalid as error:
+        raise _invalid(error.problems) from error
+
+
+def _published(raw: bytes) -> tuple[Engine, list[dict[str, Any]]]:
+    try:
+        ruleset = read_ruleset(raw)
+    except RulesetInvalid as error:
+        raise _invalid(error.problems) from error
+    engine = Engine(ruleset.model_copy(update={"status": Status.PUBLISHED}))
+    return engine, boundary_cases(engine)
+
+
+def _checked(raw: bytes) -> ValidationOut:
+    try:
+        engine = Engine(read_ruleset(raw))
+    except RulesetInvalid as error:
+        wrong = [problems.FieldError(**one) for one in _errors(error.problems)]
+        return ValidationOut(valid=False, problems=wrong, gives_every_village_a_class=None, boundary_cases=None)
+    return ValidationOut(
+        valid=True,
+        problems=[],
+        gives_every_village_a_class=not _without_class(raw),
+        boundary_cases=boundary_cases(engine),
+    )
+
+
+def _without_class(raw: bytes) -> list[Problem]:
+    """Why a ruleset leaves villages without a class, or without one of the scores that it comes from."""
+    ruleset = Ruleset.parse(raw)
+    gaps = [
+        Problem(f"/indicators/{place}/when_missing", f"{indicator.labels.id}: tidak dinilai bila datanya tidak ada")
+        for place, indicator in enumerate(ruleset.indicators)
+        if indicator.when_missing == "not_assessable"
+    ]
+    if not gaps and Engine(ruleset).evaluate([{}]).village_class(0) is None:
+        gaps.append(Problem("", "Kampung KB tanpa laporan tidak mendapat kelas"))
+    return gaps
+
+
+def _why_not(gaps: Sequence[Problem]) -> str:
+    return (
+        "Aturan ini dapat membiarkan Kampung KB tanpa kelas, sedangkan setiap perubahan kelas diumumkan dengan "
+        f"kelasnya kepada sistem lain (village-classified). Penyebabnya: {'; '.join(gap.detail for gap in gaps[:3])}"
+    )
+
+
+def _invalid(found: Sequence[Problem]) -> problems.Invalid:
+    errors = _errors(found)
+    return problems.Invalid("; ".join(f"{e['pointer']}: {e['detail']}" for e in errors[:3]), errors=errors)
+
+
+def _errors(found: Iterable[Problem]) -> list[dict[str, str]]:
+    return [{"pointer": f"#{one.pointer}", "detail": one.detail} for one in list(found)[:_MOST_PROBLEMS]]

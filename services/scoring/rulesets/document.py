@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.classes import VillageClass
 from contracts.facts import ReportKind
+from services.scoring.rulesets import sentences
 from services.scoring.rulesets.inputs import InputKind, fact_inputs
 from services.scoring.rulesets.rules import (
     BandEdges,
@@ -322,8 +323,8 @@ class Ruleset(Part):
         try:
             return cls.model_validate_json(raw)
         except ValidationError as error:
-            problems = [Problem(_pointer(raw, e["loc"]), e["msg"]) for e in error.errors()]
-            raise RulesetInvalid(problems) from error
+            problems = [Problem(_pointer(raw, e["loc"]), sentences.told(e)) for e in error.errors()]
+            raise RulesetInvalid(list(dict.fromkeys(problems))) from error
 
 
 def read_ruleset(raw: bytes) -> Ruleset:

@@ -1,69 +1,81 @@
-"""The rulesets that ship with the platform, read, checked and compiled once."""
+"""Rulesets made ready to score: those stored, asked for in a session, and those that ship with the platform."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from importlib.resources import files
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from kit import clock
 from kit.problems import RulesetUnknown
+from services.scoring.rulesets import store
 from services.scoring.rulesets.document import Ruleset, RulesetInvalid, read_ruleset
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.rules import Problem
 
-IN_FORCE = "web-2021"
-"""Id of the ruleset that villages are assessed under."""
+FIRST_IN_FORCE = "web-2021"
+"""Id of the shipped ruleset that is in force where nobody has ever said which one is."""
+
+_COMPILED: dict[str, Engine] = {}
+"""By digest: what is published never changes, so it is compiled once in the life of a process."""
+
+
+async def in_force(session: AsyncSession) -> Engine:
+    """The ruleset that villages are assessed under today (the day in Indonesia)."""
+    number, digest = await store.in_force(session, clock.today())
+    return await _compiled(session, number, digest)
+
+
+async def published(session: AsyncSession, number: str) -> Engine:
+    """The ruleset of an id, published or retired: what was assessed under a retired one can still be asked about.
+
+    Raises:
+        RulesetUnknown: there is none, or it is a draft.
+    """
+    digest = await store.digest(session, number)
+    if digest is None:
+        raise RulesetUnknown(f"there is no published ruleset {number}; GET /rulesets lists them")
+    return await _compiled(session, number, digest)
+
+
+async def _compiled(session: AsyncSession, number: str, digest: str) -> Engine:
+    if digest not in _COMPILED:
+        # its shape only: it passed the checks when it was published, and a later release may have stricter ones
+        engine = Engine(Ruleset.parse(await store.document(session, number)))
+        if engine.digest != digest:
+            raise RuntimeError(f"the stored document of ruleset {number} is not the one that was published")
+        _COMPILED[digest] = engine
+    return _COMPILED[digest]
 
 
 @cache
-def published_rulesets() -> dict[str, Engine]:
-    """Engine by ruleset id, oldest ruleset first. A document that does not pass its checks stops the process."""
+def shipped_rulesets() -> Mapping[str, Engine]:
+    """Engine by id of the documents in this package, whatever the database holds, the oldest first.
+
+    Raises:
+        RulesetInvalid: a document does not pass its checks, or two have one id.
+    """
     documents = [
         read_ruleset(resource.read_bytes())
         for resource in files(__package__).iterdir()
         if resource.name.endswith(".json")
     ]
     documents.sort(key=lambda ruleset: (ruleset.effective_from or date.min, ruleset.id))
-    return _by_id(documents)
-
-
-async def published(_session: AsyncSession, number: str) -> Engine:
-    """The published ruleset of an id.
-
-    Raises:
-        RulesetUnknown: there is none.
-    """
-    engine = published_rulesets().get(number)
-    if engine is None:
-        raise RulesetUnknown(f"there is no ruleset {number}; GET /rulesets lists them")
-    return engine
-
-
-@cache
-def engine_in_force() -> Engine:
-    """The ruleset that villages are assessed under.
-
-    It must give every village a class, because the event `village-classified` promises one.
-    """
-    engine = published_rulesets()[IN_FORCE]
-    for place, compiled in enumerate(engine.indicators):
-        if compiled.indicator.when_missing == "not_assessable":
-            detail = "Aturan yang berlaku harus selalu memberi skor"
-            raise RulesetInvalid([Problem(f"/indicators/{place}/when_missing", detail)])
-    return engine
-
-
-async def in_force(_session: AsyncSession) -> Engine:
-    """The ruleset that villages are assessed under now."""
-    return engine_in_force()
-
-
-def _by_id(documents: list[Ruleset]) -> dict[str, Engine]:
     engines: dict[str, Engine] = {}
     for ruleset in documents:
         if ruleset.id in engines:
             raise RulesetInvalid([Problem("/id", f"Kode aturan dipakai dua kali: {ruleset.id}")])
         engines[ruleset.id] = Engine(ruleset)
     return engines
+
+
+def first_in_force() -> Engine:
+    """The shipped ruleset that is in force where nobody has ever said which one is."""
+    return shipped_rulesets()[FIRST_IN_FORCE]
+
+
+published_rulesets = shipped_rulesets
+engine_in_force = first_in_force

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Self
+import datetime as dt
+from typing import Any, Self
 
-from pydantic import BaseModel, Field
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.facts import Facts, FamilyPlanningFacts, PopulationFacts, ProfileFacts
+from kit.paging import ListFilters
+from kit.problems import FieldError
 from services.scoring.rulesets.document import ActorCode, ActorNumber, Labels, LegalBasis, Ruleset, Status
-from services.scoring.rulesets.engine import Engine
+from services.scoring.rulesets.tables import InForceEntry, StoredRuleset
 
 MOST_VILLAGES = 5_000
 """Most villages evaluated in one call."""
@@ -34,27 +37,113 @@ EvaluationOut = dict[str, int | str | None]
 """Score by indicator, index_<dimension> as decimal strings, class; null where not assessable."""
 
 
+class RulesetFilters(ListFilters):
+    """Filters of the list of rulesets."""
+
+    status: Status | None = None
+
+
 class RulesetOut(BaseModel):
     """A ruleset in brief."""
 
     id: str
     version: int
-    status: Status
-    effective_from: date | None = Field(description="Null where no legal act that says so was sighted")
-    effective_to: date | None
+    status: Status = Field(description="Where it is in its life; the document of a retired one still says published")
+    effective_from: dt.date | None = Field(description="Null where no legal act that says so was sighted")
+    effective_to: dt.date | None
     labels: Labels
     legal_basis: LegalBasis
-    digest: str = Field(description="SHA-256 of the document as canonical JSON (keys sorted, no blanks, UTF-8)")
-    in_force: bool
+    digest: str | None = Field(
+        description="SHA-256 of the document as canonical JSON (keys sorted, no blanks, UTF-8); null of a draft, which "
+        "may still change"
+    )
+    in_force: bool = Field(description="Whether villages are assessed under it today")
+    revision: int = Field(description="Grows with every change of the draft or of the status; also the ETag")
+    created_at: dt.datetime
+    created_by: str
+    published_at: dt.datetime | None
+    published_by: str | None
+    retired_at: dt.datetime | None
+    retired_by: str | None
 
     @classmethod
-    def of(cls, engine: Engine, in_force: str) -> Self:
-        """From a compiled ruleset and the id of the one in force."""
-        brief = {name: getattr(engine.ruleset, name) for name in cls.model_fields if name in Ruleset.model_fields}
-        return cls(**brief, digest=engine.digest, in_force=engine.ruleset.id == in_force)
+    def of(cls, stored: StoredRuleset, in_force: str) -> Self:
+        """From a stored ruleset and the id of the one in force."""
+        return cls.model_validate(_brief(stored, in_force))
 
 
 class RulesetDetail(RulesetOut):
     """A ruleset with its whole document."""
 
     document: Ruleset
+
+    @classmethod
+    def of(cls, stored: StoredRuleset, in_force: str) -> Self:
+        """From a stored ruleset and the id of the one in force."""
+        return cls(**_brief(stored, in_force), document=Ruleset.parse(orjson.dumps(stored.document)))
+
+
+def _brief(stored: StoredRuleset, in_force: str) -> dict[str, Any]:
+    said = {name: stored.document[name] for name in ("version", "effective_from", "effective_to")}
+    return {
+        **stored.model_dump(exclude={"document", "boundary_cases"}),
+        **said,
+        "labels": Labels(**stored.document["labels"]),
+        "legal_basis": LegalBasis.model_validate_json(orjson.dumps(stored.document["legal_basis"])),
+        "in_force": stored.id == in_force,
+    }
+
+
+class ValidationOut(BaseModel):
+    """What the checks say of a ruleset; nothing was changed."""
+
+    valid: bool = Field(description="Whether it could be published")
+    problems: list[FieldError] = Field(description="JSON pointers into the document, sentences in Indonesian")
+    gives_every_village_a_class: bool | None = Field(
+        description="Whether it could be in force; null where it is not valid"
+    )
+    boundary_cases: list[dict[str, Any]] | None = Field(description="Null where it is not valid")
+
+
+class BoundaryCases(BaseModel):
+    """Cases at every boundary of a published ruleset, generated and stored when it was published."""
+
+    ruleset: str
+    digest: str
+    cases: list[dict[str, Any]]
+
+
+class InForceIn(BaseModel):
+    """Which ruleset is to be in force from when."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ruleset: str = Field(max_length=64, description="Id of a published ruleset", examples=["web-2021"])
+    from_date: dt.date = Field(
+        alias="from", description="Today or later, as the day is in Indonesia; of one day the last entry counts"
+    )
+
+
+class InForceOut(BaseModel):
+    """From which day on a ruleset is in force, until an entry of a later day begins."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    ruleset: str
+    from_date: dt.date = Field(alias="from")
+    now: bool = Field(description="Whether it is this entry that decides today")
+    replaced: bool = Field(description="Another entry of the same day was made later, and counts instead")
+    set_at: dt.datetime
+    set_by: str
+
+    @classmethod
+    def of(cls, entry: InForceEntry, *, now: bool, replaced: bool) -> Self:
+        """From an entry and what the others make of it."""
+        return cls(
+            ruleset=entry.ruleset_id,
+            from_date=entry.from_date,
+            now=now,
+            replaced=replaced,
+            set_at=entry.set_at,
+            set_by=entry.set_by,
+        )

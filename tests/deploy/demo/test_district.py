@@ -22,7 +22,7 @@ from services.registry.findings import rules as findings
 from services.registry.reports.schemas import ReportIn
 from services.registry.villages.schemas import VillageIn
 from services.scoring.rulesets.engine import Evaluation
-from services.scoring.rulesets.library import published_rulesets
+from services.scoring.rulesets.library import shipped_rulesets
 from tests.deploy.demo.names import village_names
 
 PERSONAL = re.compile(r"\b(ibu|bapak|pak|bu|sdr|h\.|hj\.|nik|nip)\b", re.IGNORECASE)
@@ -41,7 +41,7 @@ def facts_of(village: DemoVillage) -> dict[str, Any]:
 
 @cache
 def evaluation() -> Evaluation:
-    return published_rulesets()["web-2021"].evaluate([facts_of(village) for village in district()])
+    return shipped_rulesets()["web-2021"].evaluate([facts_of(village) for village in district()])
 
 
 def everything(village: DemoVillage) -> list[dict[str, Any]]:
@@ -77,7 +77,7 @@ class TestClasses:
     def test_the_spans_hold_whatever_the_dice_give(self, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("deploy.demo.plan.SEED", f"another-{seed}")
         villages = make_district(village_names())
-        scored = published_rulesets()["web-2021"].evaluate([facts_of(village) for village in villages])
+        scored = shipped_rulesets()["web-2021"].evaluate([facts_of(village) for village in villages])
         for row, village in enumerate(villages):
             assert scored.village_class(row) == village.planned.story.target, (village.planned, scored.summary_of(row))
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from contracts.facts import FACTS_OF, ReportKind
 from services.interventions.actors.reference import actors_by_code
 from services.scoring.facts.rules import Report, facts_in_force
-from services.scoring.rulesets.library import engine_in_force
+from services.scoring.rulesets.library import first_in_force
 from tests.faults.history.record import Operation
 
 Entity = tuple[str, ...]
@@ -153,7 +153,7 @@ class World:
 
     def classes(self) -> dict[str, dict[str, Any]]:
         """What every village must be classed as in the end, by its id."""
-        engine = engine_in_force()
+        engine = first_in_force()
         reports, done = self._reports(), self._done()
         villages = {entity[1]: self.current(entity).state for entity in self.of_kind("village")}
         in_force = {village: facts_in_force(reports.get(village, ())) for village in villages}

@@ -15,7 +15,7 @@ from kit import clock
 from kit.ids import uuid7
 from services.scoring.assessments.rules import age_in_months, percent
 from services.scoring.facts.actions import take_registry_events
-from services.scoring.rulesets.library import engine_in_force
+from services.scoring.rulesets.library import first_in_force
 from tests.callers import STRANGER, caller
 from tests.conftest import app_of, eventually
 from tests.scoring.rulesets.made_villages import profile
@@ -91,7 +91,7 @@ class TestGetAssessment:
             ("output", "3.75", "3.00", True),
         ]
         assert [one["score"] for one in detail["indicators"]] == [4, 3, 4, 3, 3, 3, 4, 3, 4, 4, 4, 3]
-        assert detail["ruleset"]["digest"] == engine_in_force().digest
+        assert detail["ruleset"]["digest"] == first_in_force().digest
         assert detail["ruleset"]["legal_basis"]["en"] == ("implemented by Web Kampung KB 2021; legal annex not sighted")
         assert detail["completeness"] == {"answered": 39, "asked": 39, "percent": "100.0"}
         assert (detail["simulated"], detail["without_reports"], detail["not_reported"]) == (False, False, [])

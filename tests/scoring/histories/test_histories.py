@@ -18,7 +18,7 @@ from kit.ids import uuid7
 from services.scoring.assessments.actions import bring_up_to_date
 from services.scoring.histories.rules import Change, due, earliest, months_between, moved, standing
 from services.scoring.rebuilding import settle_assessments
-from services.scoring.rulesets.library import engine_in_force
+from services.scoring.rulesets.library import first_in_force
 from tests.callers import STRANGER, caller
 from tests.conftest import app_of
 from tests.scoring.rulesets.made_villages import village as made_facts
@@ -176,7 +176,7 @@ class TestLateData:
         await bring_up_to_date(database)
         newest, older = (await history_of(scoring, code))["items"]
         assert newest["superseded"][-1]["ruleset_digest"] == "old"
-        assert newest["ruleset_digest"] == engine_in_force().digest
+        assert newest["ruleset_digest"] == first_in_force().digest
         assert (older["superseded"], older["ruleset_digest"]) == ([], "old")
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from services.scoring.rulesets.document import RoundingMode, read_ruleset
 from services.scoring.rulesets.engine import Engine, rounded_quotient
-from services.scoring.rulesets.library import published_rulesets
+from services.scoring.rulesets.library import shipped_rulesets
 from tests.scoring.rulesets.made_villages import (
     DATA,
     FUNDING,
@@ -81,7 +81,7 @@ villages = st.fixed_dictionaries(
 @given(st.lists(villages, min_size=1, max_size=8))
 @settings(deadline=None, max_examples=100)
 def test_a_batch_of_one_gives_the_same_as_a_batch_of_many(batch: list[dict[str, Any]]) -> None:
-    engine = published_rulesets()["web-2021"]
+    engine = shipped_rulesets()["web-2021"]
     together = engine.evaluate(batch)
     for row, facts in enumerate(batch):
         alone = engine.evaluate([facts])
@@ -94,7 +94,7 @@ def test_a_batch_of_one_gives_the_same_as_a_batch_of_many(batch: list[dict[str, 
 @given(villages)
 @settings(deadline=None)
 def test_every_village_gets_twelve_scores_three_indexes_and_a_class(facts: dict[str, Any]) -> None:
-    summary = published_rulesets()["web-2021"].evaluate([facts]).summary_of(0)
+    summary = shipped_rulesets()["web-2021"].evaluate([facts]).summary_of(0)
     scores = {code: value for code, value in summary.items() if code not in summary.keys() - _codes()}
     assert set(scores.values()) <= {1, 2, 3, 4}
     assert len(scores) == 12
@@ -120,7 +120,7 @@ def test_quotients_are_rounded_exactly(numerator: int, divisor: int) -> None:
 
 
 def test_no_villages_at_all() -> None:
-    assert len(published_rulesets()["web-2021"].evaluate([])) == 0
+    assert len(shipped_rulesets()["web-2021"].evaluate([])) == 0
 
 
 def changed(code: str, **fields: Any) -> Engine:

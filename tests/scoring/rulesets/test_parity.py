@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.scoring.rulesets.library import published_rulesets
+from services.scoring.rulesets.library import shipped_rulesets
 from tests.conftest import SHARED
 
 CASES = SHARED / "parity" / "web-2021.jsonl.gz"
@@ -23,7 +23,7 @@ def cases() -> list[dict[str, Any]]:
 
 
 def test_every_case_comes_out_exact(cases: list[dict[str, Any]]) -> None:
-    evaluation = published_rulesets()["web-2021"].evaluate(cases)
+    evaluation = shipped_rulesets()["web-2021"].evaluate(cases)
     different = {
         case["id"]: (case["expected"], evaluation.summary_of(row))
         for row, case in enumerate(cases)
@@ -34,5 +34,5 @@ def test_every_case_comes_out_exact(cases: list[dict[str, Any]]) -> None:
 
 
 def test_the_answer_has_the_fields_of_the_cases_in_their_order(cases: list[dict[str, Any]]) -> None:
-    evaluation = published_rulesets()["web-2021"].evaluate(cases[:1])
+    evaluation = shipped_rulesets()["web-2021"].evaluate(cases[:1])
     assert json.dumps(evaluation.summary_of(0)) == json.dumps(cases[0]["expected"])

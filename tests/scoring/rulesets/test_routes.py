@@ -11,7 +11,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from services.scoring.rulesets.library import published_rulesets
+from services.scoring.rulesets.library import shipped_rulesets
 from services.scoring.rulesets.rules import canonical_digest
 from tests.callers import STRANGER, caller
 from tests.conftest import SHARED, app_of
@@ -27,7 +27,7 @@ class TestRulesets:
             assert (await scoring.get(url, headers=STRANGER)).status_code == 401
 
     async def test_invalid_filter(self, scoring: httpx.AsyncClient) -> None:
-        assert (await scoring.get("/rulesets?status=draft", headers=caller("reader"))).status_code == 422
+        assert (await scoring.get("/rulesets?state=draft", headers=caller("reader"))).status_code == 422
 
     async def test_unknown(self, scoring: httpx.AsyncClient) -> None:
         answer = await scoring.get("/rulesets/web-2020", headers=caller("reader"))
@@ -52,7 +52,7 @@ class TestRulesets:
     async def test_happy_the_document_is_what_the_digest_covers(self, scoring: httpx.AsyncClient) -> None:
         answer = (await scoring.get("/rulesets/web-2021", headers=caller("reader"))).json()
         assert canonical_digest(answer["document"]) == answer["digest"]
-        assert answer["document"] == published_rulesets()["web-2021"].ruleset.as_json()
+        assert answer["document"] == shipped_rulesets()["web-2021"].ruleset.as_json()
 
 
 class TestEvaluateVillages:
@@ -109,7 +109,7 @@ class TestEvaluateVillages:
         answer = await scoring.post(URL, json=[village(), {}], headers=caller("reader", region="33.26"))
         assert answer.status_code == 200
         first, second = answer.json()
-        assert first == published_rulesets()["web-2021"].evaluate([village()]).summary_of(0)
+        assert first == shipped_rulesets()["web-2021"].evaluate([village()]).summary_of(0)
         assert (first["input_pokja"], first["index_input"], first["class"]) == (4, "3.40", "berkelanjutan")
         assert (second["index_output"], second["class"]) == ("1.00", "dasar")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.scoring.rulesets.library import published_rulesets
+from services.scoring.rulesets.library import shipped_rulesets
 from tests.scoring.rulesets.made_villages import (
     POKTAN,
     family_planning,
@@ -19,7 +19,7 @@ from tests.scoring.rulesets.made_villages import (
 
 
 def score(indicator: str, facts: dict[str, Any]) -> int | None:
-    return published_rulesets()["web-2021"].evaluate([facts]).scores_of(0)[indicator]
+    return shipped_rulesets()["web-2021"].evaluate([facts]).scores_of(0)[indicator]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_users_above_pus_and_negative_counts_are_scored_as_the_predecessor_did()
 
 
 def test_completeness_counts_answers_not_scores() -> None:
-    engine = published_rulesets()["web-2021"]
+    engine = shipped_rulesets()["web-2021"]
     partly = {"profile": {"pokja": False, "poktan": first(POKTAN, 2)}, "population": {"pus": 0}}
     evaluation = engine.evaluate([village(), {}, partly])
     assert len(engine.asked) == 39

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.scoring.rulesets.document import Ruleset
-from services.scoring.rulesets.library import published_rulesets
+from services.scoring.rulesets.library import shipped_rulesets
 from tests.conftest import REPOSITORY, SHARED
 from tests.scoring.rulesets.made_villages import village
 
@@ -29,11 +29,11 @@ RESTS_ON = {
 
 
 def ruleset(number: str) -> Ruleset:
-    return published_rulesets()[number].ruleset
+    return shipped_rulesets()[number].ruleset
 
 
 def scores(facts: dict[str, Any]) -> dict[str, Any]:
-    return published_rulesets()["web-2021-intended"].evaluate([facts]).summary_of(0)
+    return shipped_rulesets()["web-2021-intended"].evaluate([facts]).summary_of(0)
 
 
 def rests_on(code: str) -> set[str]:
@@ -80,7 +80,7 @@ def test_what_was_never_reported_is_not_assessed(kind: str, how: str) -> None:
     if how == "left out":
         del facts[kind]
     found = scores(facts)
-    for code in published_rulesets()["web-2021-intended"].codes:
+    for code in shipped_rulesets()["web-2021-intended"].codes:
         assert (found[code] is None) == (kind in rests_on(code)), code
     assert found["class"] is None
 
@@ -91,7 +91,7 @@ def test_pus_not_reported_is_nothing_to_divide_by_and_reported_as_none_it_is_as_
     blank["population"] = blank["population"] | {"pus": None}
     none["population"] = none["population"] | {"pus": 0}
     assert scores(blank)[code] is None
-    assert scores(none)[code] == published_rulesets()["web-2021"].evaluate([none]).summary_of(0)[code]
+    assert scores(none)[code] == shipped_rulesets()["web-2021"].evaluate([none]).summary_of(0)[code]
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="the parity cases are not part of the repository")

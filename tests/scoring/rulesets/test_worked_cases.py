@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.scoring.rulesets.library import published_rulesets
+from services.scoring.rulesets.library import shipped_rulesets
 from tests.scoring.rulesets.made_villages import family_planning, interventions, profile, village
 
 WEAK_PROCESS = {"data": 1, "mechanisms": 2}
@@ -67,7 +67,7 @@ CASES: list[tuple[str, dict[str, Any], list[int], list[str], str]] = [
 def test_worked_case(
     name: str, facts: dict[str, Any], scores: list[int], indexes: list[str], village_class: str
 ) -> None:
-    evaluation = published_rulesets()["web-2021"].evaluate([facts])
+    evaluation = shipped_rulesets()["web-2021"].evaluate([facts])
     assert list(evaluation.scores_of(0).values()) == scores
     assert list(evaluation.indexes_of(0).values()) == indexes
     assert evaluation.village_class(0) == village_class

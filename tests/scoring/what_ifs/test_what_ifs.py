@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.ids import uuid7
-from services.scoring.rulesets.library import published_rulesets
+from services.scoring.rulesets.library import shipped_rulesets
 from services.scoring.what_ifs.rules import not_asked, suppose
 from tests.callers import STRANGER, caller
 from tests.conftest import app_of
@@ -174,6 +174,6 @@ class TestSuppose:
         assert own == {"profile": {"poktan": {"bkb": True}}}
 
     def test_a_group_that_is_asked_for_in_part_is_asked_for(self) -> None:
-        paths = published_rulesets()["web-2021"].paths
+        paths = shipped_rulesets()["web-2021"].paths
         supposed = {"profile": {"poktan": None, "work_plan": True}, "population": None}
         assert not_asked(supposed, paths) == ["profile.work_plan"]
