@@ -13,8 +13,13 @@ PROBLEMS = {
     "import-unknown": "Impor tidak ditemukan",
     "key-unknown": "Kunci tidak ditemukan",
     "ruleset-unknown": "Aturan penilaian tidak ditemukan",
+    "determination-unknown": "Penetapan tidak ditemukan, atau di luar wilayah Anda",
     "dead-letter-unknown": "Peristiwa tersisih tidak ditemukan, atau di luar wilayah Anda",
     "conflict": "Bertentangan dengan yang sudah tercatat",
+    "already-determined": "Kelas wilayah ini untuk periode itu sudah ditetapkan",
+    "already-replaced": "Penetapan ini sudah diganti penetapan lain",
+    "period-open": "Periode ini belum berakhir",
+    "ruleset-not-usable": "Aturan ini tidak dapat dipakai untuk menetapkan periode itu",
     "already-resolved": "Peristiwa tersisih ini sudah diselesaikan",
     "still-failing": "Peristiwa ini masih gagal diolah",
     "feed-reset": "Aliran perubahan ini sudah dimulai dari awal lagi; batas bacaan Anda tidak berlaku",
@@ -41,6 +46,7 @@ THINGS = {
     "report": "Laporan",
     "intervention": "Intervensi",
     "assessment": "Penilaian",
+    "determination": "Penetapan",
 }
 """What checksums count."""
 

@@ -58,9 +58,7 @@ def _channel(event: type[Event]) -> dict[str, Any]:
         "address": f"kkb.{kind.partition('id.kampungkb.')[2]}.{{region}}",
         "description": event.__doc__,
         "messages": {_name(event): {"$ref": f"#/components/messages/{_name(event)}"}},
-        "parameters": {
-            "region": {"description": "Code of the desa, its parts as tokens: 33.26.01.2001; subscribe with 33.26.>"}
-        },
+        "parameters": {"region": {"description": event.addressed}},
         "x-jetstream-stream": event.stream,
     }
 
@@ -97,7 +95,7 @@ def asyncapi() -> dict[str, Any]:
             "description": "Facts in the past tense, CloudEvents 1.0 in JSON, on NATS JetStream. At least once: "
             "drop an event whose id you have seen; per thing, ignore what is older than what you have: a village or an "
             "assessment by `data.village.version`, a report (one for each village, kind, period and source) by "
-            "`data.revision`, an intervention by `data.version`. "
+            "`data.revision`, an intervention by `data.version`; of a determination there is one event, ever. "
             "Within a version fields are only added, and optional: ignore those you do not know. What would break a "
             "reader is a new version, in the event's type and in its subject.",
         },

@@ -10,10 +10,12 @@ from contracts.classes import VillageClass
 from contracts.events import (
     EVENTS,
     Classification,
+    DeterminedCounts,
     Event,
     InterventionActor,
     InterventionState,
     InterventionVillage,
+    IssuedDetermination,
     RegionNames,
     ReportState,
     VillageKey,
@@ -112,6 +114,32 @@ _CLASSIFIED = Classification(
     simulated=True,
     assessed_at=_WHEN,
 )
+_DETERMINED = IssuedDetermination(
+    determination_id=_id(300),
+    region_code="33.26",
+    region_name="Kabupaten Pekalongan",
+    period="2025-09",
+    ruleset="web-2021",
+    ruleset_digest="0" * 64,
+    decree_number="400.13/SIMULASI/2025",
+    decree_date=date(2025, 10, 15),
+    counts=DeterminedCounts(
+        villages=285,
+        dasar=244,
+        berkembang=22,
+        mandiri=7,
+        berkelanjutan=12,
+        not_assessable=0,
+        without_reports=42,
+        simulated=285,
+    ),
+    simulated=True,
+    replaces=_id(299),
+    note="Laporan yang terlambat ikut dihitung",
+    digest="1" * 64,
+    issued_by="01980000-0000-7000-8000-0000000001f4",
+    issued_at=_WHEN,
+)
 _DATA: dict[str, Any] = {
     "VillageRegistered": _village(1, "Kampung KB Contoh"),
     "VillageChanged": _village(2, "Kampung KB Contoh Baru"),
@@ -122,6 +150,7 @@ _DATA: dict[str, Any] = {
     "InterventionCorrected": _intervention(2, withdrawn=False),
     "InterventionWithdrawn": _intervention(3, withdrawn=True),
     "VillageClassified": _CLASSIFIED,
+    "DeterminationIssued": _DETERMINED,
 }
 
 
@@ -134,7 +163,7 @@ def example(event: type[Event]) -> Event:
         {
             "id": _id(number),
             "source": f"/services/{service}",
-            "subject": _CODE,
+            "subject": getattr(_DATA[event.__name__], "region_code", _CODE),
             "time": _WHEN,
             "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
             "data": _DATA[event.__name__],

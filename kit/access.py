@@ -46,6 +46,7 @@ class Scope(StrEnum):
     RULESETS_READ = "rulesets:read"
     RULESETS_EVALUATE = "rulesets:evaluate"
     RULESETS_WRITE = "rulesets:write"
+    DETERMINATIONS_ISSUE = "determinations:issue"
     KEYS_MANAGE = "keys:manage"
     SELF_READ = "self:read"
     CHANGES_READ = "changes:read"
@@ -76,7 +77,7 @@ SCOPES_OF: dict[Role, frozenset[Scope]] = {
         }
     ),
     Role.PARTNER: frozenset(_READ | {Scope.INTERVENTIONS_WRITE}),
-    Role.ASSESSOR: frozenset(_READ | {Scope.IMPORTS_READ, Scope.RULESETS_WRITE}),
+    Role.ASSESSOR: frozenset(_READ | {Scope.IMPORTS_READ, Scope.RULESETS_WRITE, Scope.DETERMINATIONS_ISSUE}),
     Role.ADMINISTRATOR: frozenset(Scope),
     Role.OPERATOR: frozenset({Scope.SELF_READ, Scope.CHANGES_READ, Scope.EVENTS_OPERATE}),
 }

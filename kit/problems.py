@@ -95,6 +95,10 @@ class RulesetUnknown(NotFound):
     slug, title = "ruleset-unknown", "There is no ruleset of this id"
 
 
+class DeterminationUnknown(NotFound):
+    slug, title = "determination-unknown", "No determination of this id is visible to you"
+
+
 class DeadLetterUnknown(NotFound):
     slug, title = "dead-letter-unknown", "No dead letter of this id is visible to you"
 
@@ -139,6 +143,14 @@ class RulesetGivesNoClass(Conflict):
     slug, title = "ruleset-gives-no-class", "A ruleset in force must give every village a class"
 
 
+class AlreadyDetermined(Conflict):
+    slug, title = "already-determined", "The region's classes were determined for this period before"
+
+
+class AlreadyReplaced(Conflict):
+    slug, title = "already-replaced", "This determination was replaced before"
+
+
 class FeedReset(Problem):
     status, slug, title = 410, "feed-reset", "This feed has begun anew: start again without `since`"
 
@@ -157,6 +169,14 @@ class UnsupportedMediaType(Problem):
 
 class Invalid(Problem):
     status, slug, title = 422, "invalid", "The request does not fit the contract"
+
+
+class PeriodOpen(Invalid):
+    slug, title = "period-open", "This period is not over yet"
+
+
+class RulesetNotUsable(Invalid):
+    slug, title = "ruleset-not-usable", "Nothing can be determined under this ruleset for this period"
 
 
 class KeyReused(Problem):

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from contracts.events.base import Event, EventData, VillageKey
 from contracts.events.classification import Classification
+from contracts.events.determination import DeterminedCounts, IssuedDetermination
+from contracts.events.determination_issued import DeterminationIssued
 from contracts.events.family_planning_reported import FamilyPlanningReported
 from contracts.events.intervention_corrected import InterventionCorrected
 from contracts.events.intervention_recorded import InterventionRecorded
@@ -33,6 +35,7 @@ EVENTS: tuple[type[Event], ...] = (
     InterventionCorrected,
     InterventionWithdrawn,
     VillageClassified,
+    DeterminationIssued,
 )
 """Every event of the platform."""
 
@@ -94,6 +97,8 @@ __all__ = [
     "EVENTS",
     "STREAMS",
     "Classification",
+    "DeterminationIssued",
+    "DeterminedCounts",
     "Event",
     "EventData",
     "FamilyPlanningReported",
@@ -103,6 +108,7 @@ __all__ = [
     "InterventionState",
     "InterventionVillage",
     "InterventionWithdrawn",
+    "IssuedDetermination",
     "PopulationReported",
     "ProfileReported",
     "RegionNames",

@@ -39,12 +39,14 @@ class Event(BaseModel):
     """JetStream stream that holds the event."""
     tombstone: ClassVar[bool] = False
     """Whether the event says that its entity no longer counts."""
+    addressed: ClassVar[str] = "Code of the desa, its parts as tokens: 33.26.01.2001; subscribe with 33.26.>"
+    """What the region at the end of its subject on the bus is."""
 
     specversion: Literal["1.0"] = "1.0"
     id: UUID
     source: str = Field(description="Service that owns the fact, such as /services/registry")
     type: str
-    subject: RegionCode = Field(description="Region code of the village")
+    subject: RegionCode = Field(description="Region code of the village, or of the region, that it is about")
     time: datetime = Field(description="When the change was made, with time zone")
     datacontenttype: str = "application/json"
     traceparent: str | None = None
