@@ -12,14 +12,14 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Select, Text, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-Kind = Literal["village", "report", "intervention", "assessment"]
+Kind = Literal["village", "report", "intervention", "assessment", "determination"]
 
 _EMPTY: ColumnElement[Any] = literal_column("'{}'::jsonb", JSONB)
 
 
 @dataclass(frozen=True)
 class Thing:
-    """One kind of thing: its rows as two columns, `region_code` of the village and `line`."""
+    """One kind of thing: its rows as two columns, `region_code` (the village's, or that of the region it is about) and `line`."""
 
     kind: Kind
     lines: Select[Any]
@@ -79,6 +79,12 @@ def assessments(
     document = func.jsonb_build_object("class", village_class, "ruleset_digest", ruleset_digest)
     line = func.concat("assessment/", village, "@", version, " ", _canonical(document))
     return _thing("assessment", rows, conditions, region_code, line)
+
+
+def determinations(rows: Any, *, number: Any, region_code: Any, digest: Any) -> Thing:
+    """`determination/<id> {digest}`; the digest covers all of it."""
+    line = func.concat("determination/", number, " ", _canonical(func.jsonb_build_object("digest", digest)))
+    return _thing("determination", rows, (), region_code, line)
 
 
 def _thing(kind: Kind, rows: Any, conditions: tuple[Any, ...], region_code: Any, line: ColumnElement[str]) -> Thing:

@@ -1,4 +1,4 @@
-"""What the scoring service holds: assessments, and villages, reports and interventions as their owners told of them.
+"""What the scoring service holds: assessments and determinations, and villages, reports and interventions as their owners told of them.
 
 Rows of version 0 stand for things that nobody has told of yet; they are left out.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from sqlalchemy.orm import join
 from sqlmodel import col
 
-from kit.checksums.things import assessments, interventions, reports, villages
+from kit.checksums.things import assessments, determinations, interventions, reports, villages
 from services.scoring.assessments.tables import Assessment
+from services.scoring.determinations.tables import Determination
 from services.scoring.facts.tables import ReportedFacts
 from services.scoring.interventions.tables import Intervention
 from services.scoring.villages.tables import Village
@@ -50,5 +51,11 @@ CHECKSUMS = (
         region_code=col(Assessment.region_code),
         village_class=col(Assessment.village_class),
         ruleset_digest=col(Assessment.ruleset_digest),
+    ),
+    determinations(
+        Determination,
+        number=col(Determination.id),
+        region_code=col(Determination.region_code),
+        digest=col(Determination.digest),
     ),
 )

@@ -147,7 +147,13 @@ def _event(one: Determination) -> DeterminationIssued:
     counts = DeterminedCounts.model_validate(one.model_dump(include=set(DeterminedCounts.model_fields)))
     own = one.model_dump(include=set(IssuedDetermination.model_fields) - {"simulated"})
     data = IssuedDetermination.model_validate(
-        {**own, "determination_id": one.id, "counts": counts, "simulated": one.simulated > 0}
+        {
+            **own,
+            "determination_id": one.id,
+            "ruleset_digest": one.rules["digest"],
+            "counts": counts,
+            "simulated": one.simulated > 0,
+        }
     )
     return DeterminationIssued(id=uuid7(), source=SOURCE, subject=one.region_code, time=one.issued_at, data=data)
 
