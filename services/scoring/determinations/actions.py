@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +19,7 @@ from services.scoring.determinations.freezing import Frozen, freeze
 from services.scoring.determinations.rules import FORMAT, digest_of, is_over, last_day
 from services.scoring.determinations.schemas import DeterminationIn, PreviewIn
 from services.scoring.determinations.tables import Determination
+from services.scoring.rulesets import store as rulesets
 from services.scoring.rulesets.document import Status
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.library import published
@@ -30,14 +30,15 @@ async def preview(session: AsyncSession, caller: Caller, asked: PreviewIn) -> tu
 
     Raises:
         RegionForbidden: the region is outside the caller's.
-        RulesetUnknown: there is no such ruleset.
-        RulesetNotUsable: it is a draft or retired, or does not apply to the period.
+        RulesetUnknown: there is no such ruleset, or it is a draft.
+        RulesetNotUsable: it is retired, or does not apply to the period.
         Invalid, Conflict: see `freeze`.
     """
     caller.narrow(asked.region_code)
     engine = await published(session, asked.ruleset)
     stands = await store.standing(session, asked.region_code, asked.period)
-    _check_usable(engine, asked.period, await _rules_of(session, caller, stands))
+    before = None if stands is None else (await store.find(session, caller, stands))[0]
+    await _check_usable(session, engine, asked.period, before)
     return await freeze(session, asked.region_code, asked.period, engine), stands
 
 
@@ -46,8 +47,8 @@ async def issue(session: AsyncSession, caller: Caller, draft: DeterminationIn) -
 
     Raises:
         RegionForbidden: the region is outside the caller's.
-        RulesetUnknown: there is no such ruleset.
-        RulesetNotUsable: it is a draft or retired, or does not apply to the period.
+        RulesetUnknown: there is no such ruleset, or it is a draft.
+        RulesetNotUsable: it is retired, or does not apply to the period.
         PeriodOpen: the period is not over everywhere in Indonesia.
         Invalid: a date that cannot be, a correction without a note or of another region or period; see also `freeze`.
         DeterminationUnknown: there is no determination to replace.
@@ -59,7 +60,7 @@ async def issue(session: AsyncSession, caller: Caller, draft: DeterminationIn) -
     _check_dates(draft)
     engine = await published(session, draft.ruleset)
     replaced = await _replaced(session, caller, draft)
-    _check_usable(engine, draft.period, None if replaced is None else replaced.rules)
+    await _check_usable(session, engine, draft.period, replaced)
     frozen = await freeze(session, draft.region_code, draft.period, engine)
     determination = _determination(caller, draft, frozen)
     header = presenting.header_json(determination)
@@ -87,10 +88,6 @@ async def _replaced(session: AsyncSession, caller: Caller, draft: DeterminationI
     return replaced
 
 
-async def _rules_of(session: AsyncSession, caller: Caller, number: UUID | None) -> dict[str, Any] | None:
-    return None if number is None else (await store.find(session, caller, number))[0].rules
-
-
 def _check_dates(draft: DeterminationIn) -> None:
     if not is_over(draft.period, clock.today_where_it_ends_last()):
         detail = f"Periode {draft.period} belum berakhir; penetapan baru dapat dibuat setelah {last_day(draft.period)}"
@@ -101,17 +98,16 @@ def _check_dates(draft: DeterminationIn) -> None:
         raise _invalid("#/decree/date", "Tanggal keputusan lebih awal daripada periode yang ditetapkan")
 
 
-def _check_usable(engine: Engine, period: str, before: dict[str, Any] | None) -> None:
+async def _check_usable(session: AsyncSession, engine: Engine, period: str, before: Determination | None) -> None:
     """A retired ruleset may only correct what was determined under that very ruleset."""
     ruleset, day = engine.ruleset, last_day(period)
-    if ruleset.status is Status.DRAFT:
-        detail = f"Aturan {ruleset.id} masih rancangan"
-    elif ruleset.status is Status.RETIRED and (before is None or before["digest"] != engine.digest):
-        detail = f"Aturan {ruleset.id} sudah tidak dipakai lagi"
-    elif ruleset.effective_from is not None and day < ruleset.effective_from:
+    corrects_its_own = before is not None and before.rules["digest"] == engine.digest
+    if ruleset.effective_from is not None and day < ruleset.effective_from:
         detail = f"Aturan {ruleset.id} baru berlaku mulai {ruleset.effective_from}"
     elif ruleset.effective_to is not None and day > ruleset.effective_to:
         detail = f"Aturan {ruleset.id} hanya berlaku sampai {ruleset.effective_to}"
+    elif not corrects_its_own and (await rulesets.find(session, ruleset.id)).status == Status.RETIRED:
+        detail = f"Aturan {ruleset.id} sudah tidak dipakai lagi"
     else:
         return
     raise problems.RulesetNotUsable(detail, errors=[{"pointer": "#/ruleset", "detail": detail}])

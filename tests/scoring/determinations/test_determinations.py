@@ -20,12 +20,12 @@ from kit import clock
 from kit.ids import uuid7
 from services.scoring.determinations import actions
 from services.scoring.determinations.rules import canonical, is_over, last_day, tally, twice
-from services.scoring.rulesets.document import Status
 from services.scoring.rulesets.engine import Engine
-from services.scoring.rulesets.library import published_rulesets
+from services.scoring.rulesets.library import shipped_rulesets
 from tests.callers import STRANGER, caller
 from tests.conftest import app_of
 from tests.scoring.determinations.made import BARE, PERIOD, asked, draft, got, issued, problem, send, whole_list
+from tests.scoring.rulesets.made_rulesets import stricter
 from tests.scoring.rulesets.made_villages import village as made_facts
 from tests.scoring.told import free_code, known_village, report_event, take, village_event
 
@@ -55,10 +55,10 @@ async def determination(scoring: httpx.AsyncClient, regency: str) -> dict[str, A
 
 @pytest.fixture
 def ruleset_is(monkeypatch: pytest.MonkeyPatch) -> Usable:
-    """Let the ruleset that is asked for have other fields."""
+    """Let the ruleset that is asked for have other dates."""
 
     def changed(**fields: Any) -> None:
-        engine = Engine(published_rulesets()["web-2021"].ruleset.model_copy(update=fields))
+        engine = Engine(shipped_rulesets()["web-2021"].ruleset.model_copy(update=fields))
 
         async def published(*_: Any) -> Engine:
             return engine
@@ -169,8 +169,6 @@ class TestIssue:
     @pytest.mark.parametrize(
         ("fields", "says"),
         [
-            ({"status": Status.DRAFT}, "rancangan"),
-            ({"status": Status.RETIRED}, "tidak dipakai lagi"),
             ({"effective_from": date(2025, 10, 1)}, "2025-10-01"),
             ({"effective_to": date(2025, 9, 29)}, "2025-09-29"),
         ],
@@ -216,7 +214,7 @@ class TestIssue:
         assert (header["region_code"], header["region_name"], header["period"]) == (regency, "Kabupaten 96.01", PERIOD)
         assert header["decree"] == {"number": "400.13/7/2025", "date": "2025-10-20"}
         assert (header["issued_by"], header["simulated"], header["replaces"]) == ("tests", True, None)
-        engine = published_rulesets()["web-2021"]
+        engine = shipped_rulesets()["web-2021"]
         assert (header["ruleset"]["id"], header["ruleset"]["digest"]) == ("web-2021", engine.digest)
         assert header["ruleset"]["certainty"] == "as_implemented"
         villages = await whole_list(scoring, header["id"])
@@ -311,14 +309,24 @@ class TestCorrect:
         assert await listed(replaced="true", period=PERIOD, ruleset="web-2021") == [second["id"], first]
         assert await listed(ruleset="web-2021-intended") == []
 
-    async def test_a_retired_ruleset_corrects_only_its_own(
-        self, scoring: httpx.AsyncClient, ruleset_is: Usable
+    async def test_a_draft_is_unknown_and_a_retired_ruleset_corrects_only_its_own(
+        self, scoring: httpx.AsyncClient
     ) -> None:
-        await known_village(scoring, district="96.22.01")
-        first = (await issued(scoring, "96.22", ruleset="web-2021-intended"))["header"]["id"]
-        ruleset_is(status=Status.RETIRED)
-        answer = await send(scoring, draft("96.22", replaces=first, note="x"))
+        for district in ("96.22.01", "96.23.01"):
+            await known_village(scoring, district=district)
+        document = stricter()
+        ruleset = document["id"]
+        tag = (await scoring.post("/rulesets", json=document, headers=caller("assessor"))).headers["ETag"]
+        assert problem(await send(scoring, draft("96.22", ruleset=ruleset))) == (404, "ruleset-unknown")
+        for step in ("publication", "retirement"):
+            answer = await scoring.post(f"/rulesets/{ruleset}/{step}", headers=caller("assessor") | {"If-Match": tag})
+            assert answer.status_code == 200, answer.text
+            tag = answer.headers["ETag"]
+            if step == "publication":
+                first = (await issued(scoring, "96.22", ruleset=ruleset))["header"]["id"]
+        answer = await send(scoring, draft("96.23", ruleset=ruleset))
         assert problem(answer) == (422, "ruleset-not-usable")
+        await issued(scoring, "96.22", ruleset=ruleset, replaces=first, note="Salah hitung")
 
 
 class TestRead:
