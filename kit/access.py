@@ -43,6 +43,7 @@ class Scope(StrEnum):
     INTERVENTIONS_READ = "interventions:read"
     INTERVENTIONS_WRITE = "interventions:write"
     ASSESSMENTS_READ = "assessments:read"
+    ASSESSMENTS_RECOMPUTE = "assessments:recompute"
     RULESETS_READ = "rulesets:read"
     RULESETS_EVALUATE = "rulesets:evaluate"
     RULESETS_WRITE = "rulesets:write"
@@ -77,7 +78,15 @@ SCOPES_OF: dict[Role, frozenset[Scope]] = {
         }
     ),
     Role.PARTNER: frozenset(_READ | {Scope.INTERVENTIONS_WRITE}),
-    Role.ASSESSOR: frozenset(_READ | {Scope.IMPORTS_READ, Scope.RULESETS_WRITE, Scope.DETERMINATIONS_ISSUE}),
+    Role.ASSESSOR: frozenset(
+        _READ
+        | {
+            Scope.ASSESSMENTS_RECOMPUTE,
+            Scope.DETERMINATIONS_ISSUE,
+            Scope.IMPORTS_READ,
+            Scope.RULESETS_WRITE,
+        }
+    ),
     Role.ADMINISTRATOR: frozenset(Scope),
     Role.OPERATOR: frozenset({Scope.SELF_READ, Scope.CHANGES_READ, Scope.EVENTS_OPERATE}),
 }

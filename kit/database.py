@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
@@ -104,6 +105,19 @@ class Database:
                     failpoints.reach("before_commit")
             if failpoints.MATTERS in session.info:
                 failpoints.reach("after_commit")
+
+    @asynccontextmanager
+    async def alone(self, lock: int) -> AsyncIterator[bool]:
+        """Hold an advisory lock, so that one process at a time does something; False where another holds it.
+
+        PostgreSQL lets go of it when the process dies.
+        """
+        async with self.engine.connect() as bare:
+            connection = await bare.execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                yield bool(await connection.scalar(select(func.pg_try_advisory_lock(lock))))
+            finally:
+                await connection.invalidate()  # the lock is the session's, so the session must end
 
     async def ping(self) -> None:
         """Raise if the database does not answer."""

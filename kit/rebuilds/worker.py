@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final
 
 import nats
-import sqlalchemy as sa
 from fastapi import FastAPI
 
 from kit import clock
@@ -57,7 +54,7 @@ async def _run_next(app: FastAPI) -> None:
     if job.state == RebuildState.WAITING:
         await _give_up_waiting(database, job)
         return
-    async with workshop(app, projection) as tools, _alone(tools.living) as mine:
+    async with workshop(app, projection) as tools, tools.living.alone(_LOCK) as mine:
         if mine:
             await run(tools, job.id)
             return
@@ -70,14 +67,3 @@ async def _give_up_waiting(database: Database, job: Any) -> None:
         async with database.transaction() as session:
             detail = f"no re-emissions were named within {MOST_WAITING}"
             await store.fail(session, await store.hold(session, job), Failure.NEVER_TOLD, detail)
-
-
-@asynccontextmanager
-async def _alone(database: Database) -> AsyncIterator[bool]:
-    """Hold the lock of whoever runs a rebuild; False where somebody else does."""
-    async with database.engine.connect() as bare:
-        connection = await bare.execution_options(isolation_level="AUTOCOMMIT")
-        try:
-            yield bool(await connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_LOCK))))
-        finally:
-            await connection.invalidate()  # the lock is the session's, so the session must end

@@ -5,6 +5,7 @@ import services.scoring.determinations.tables
 import services.scoring.facts.tables
 import services.scoring.histories.tables
 import services.scoring.interventions.tables
+import services.scoring.recomputations.tables
 import services.scoring.rulesets.tables
 import services.scoring.villages.tables  # noqa: F401 - importing declares them
 from kit.rebuilds.tables import declare_rebuilds

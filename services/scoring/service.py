@@ -13,6 +13,8 @@ from services.scoring.facts.actions import take_registry_events
 from services.scoring.histories.routes import router as histories
 from services.scoring.interventions.actions import take_intervention_events
 from services.scoring.rebuilding import PROJECTION
+from services.scoring.recomputations.routes import router as recomputations
+from services.scoring.recomputations.worker import run_recomputations
 from services.scoring.rulesets.routes import router as rulesets
 from services.scoring.what_ifs.routes import router as what_ifs
 
@@ -20,17 +22,18 @@ SERVICE = Service(
     name="scoring",
     title="Scoring",
     description="Rulesets as published data, the class of every Kampung KB under them, and why.",
-    routers=(assessments, histories, what_ifs, class_counts, determinations, rulesets),
+    routers=(assessments, histories, what_ifs, class_counts, recomputations, determinations, rulesets),
     subscriptions=(
         Subscription("scoring-registry", "KKB_REGISTRY", "kkb.registry.>", take_registry_events),
         Subscription("scoring-interventions", "KKB_INTERVENTIONS", "kkb.interventions.>", take_intervention_events),
     ),
-    workers=(keep_up_to_date,),
+    workers=(keep_up_to_date, run_recomputations),
     checksums=CHECKSUMS,
     projection=PROJECTION,
     tags={
         "assessments": "Kelas Kampung KB dan alasannya, sampai angka terakhir; jumlah per wilayah",
         "determinations": "Penetapan kelas suatu wilayah untuk satu periode: daftar tetap dengan sidik, keputusan, dan ekspor",
+        "recomputations": "Menilai ulang semua Kampung KB suatu wilayah, sebagai pekerjaan di latar belakang",
         "rulesets": "Aturan klasifikasi sebagai data; menilai contoh tanpa menyimpannya",
     },
 )

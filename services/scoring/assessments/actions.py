@@ -29,6 +29,7 @@ from services.scoring.interventions import store as interventions
 from services.scoring.interventions.store import Done
 from services.scoring.rulesets.library import in_force
 from services.scoring.villages import store as villages
+from services.scoring.villages.store import Told
 from services.scoring.villages.tables import Village
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ _LOOK_AGAIN_SECONDS = 60.0
 class VillageInputs:
     """Everything that a village is assessed from."""
 
-    village: Village
+    village: Village | Told
     latest: list[Report]
     """The latest report of each kind and source."""
     in_force: InForce
@@ -63,7 +64,9 @@ class VillageInputs:
         )
 
 
-async def inputs_of(session: AsyncSession, told_of: Iterable[Village], until: str | None = None) -> list[VillageInputs]:
+async def inputs_of(
+    session: AsyncSession, told_of: Iterable[Village | Told], until: str | None = None
+) -> list[VillageInputs]:
     """What villages are assessed from, in their order; `until` a month (YYYY-MM) only what is of it or earlier."""
     known = list(told_of)
     ids = [village.id for village in known]
@@ -72,8 +75,11 @@ async def inputs_of(session: AsyncSession, told_of: Iterable[Village], until: st
     return [_inputs(village, reports.get(village.id, []), done.get(village.id, [])) for village in known]
 
 
-def _inputs(village: Village, reports: list[Report], done: list[Done]) -> VillageInputs:
+def _inputs(village: Village | Told, reports: list[Report], done: list[Done]) -> VillageInputs:
     return VillageInputs(village, reports, facts_in_force(reports), done)
+
+
+Rows = Mapping[UUID, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -102,28 +108,43 @@ async def assess(session: AsyncSession, since: Mapping[UUID, str], *, anew: bool
     evaluation = engine.evaluate([one.facts for one in inputs])
     stored = await store.current(session, _ids(inputs))
     told = stored | await store.announced(session, (i for i in _ids(inputs) if anew or i not in stored))
-    now = clock.now()
-    rows, news, judged, lost = [], [], [], 0
-    for place, one in enumerate(inputs):
-        before = told.get(one.village.id)
-        verdict = verdict_of(evaluation, place, simulated=one.simulated)
-        row = _row(one, verdict, before, now)
+    verdicts = [verdict_of(evaluation, place, simulated=one.simulated) for place, one in enumerate(inputs)]
+    found = _Findings(stored, told, clock.now(), anew=anew)
+    for one, verdict in zip(inputs, verdicts, strict=True):
+        found.add(one, verdict, since[one.village.id])
+    await store.write(session, found.rows)
+    await record(session, engine, found.judged, found.now)
+    await publish(session, found.news)
+    if found.lost:
+        log.error("%d villages have lost their assessments and facts; the projection needs a rebuild", found.lost)
+    return Tally(len(inputs), len(found.rows), len(found.news))
+
+
+class _Findings:
+    """What follows from the verdicts on a batch: rows to store, months to look at, news to tell."""
+
+    def __init__(self, stored: Rows, told: Rows, now: datetime, *, anew: bool) -> None:
+        """`stored` are the rows that are there, `told` what was last told, by village."""
+        self.now = now
+        self.rows: list[dict[str, Any]] = []
+        self.news: list[VillageClassified] = []
+        self.judged: list[Judged] = []
+        self.lost = 0
+        self._stored, self._told, self._anew = stored, told, anew
+
+    def add(self, one: VillageInputs, verdict: Verdict, since: str) -> None:
+        stored, before = self._stored.get(one.village.id), self._told.get(one.village.id)
+        row = _row(one, verdict, before, self.now)
         is_news = before is None or row["version"] != before["version"]
-        if is_news and before is not None and one.village.id not in stored and not anew:
-            lost += 1
-            continue
-        judged.append(Judged(one, verdict))
-        if row != stored.get(one.village.id):
-            rows.append(row)
+        if is_news and before is not None and stored is None and not self._anew:
+            self.lost += 1
+            return
+        if is_news or since != NEWEST_PERIOD:
+            self.judged.append(Judged(one, verdict, EVERY_PERIOD if before is None else since))
+        if row != stored:
+            self.rows.append(row)
         if is_news:
-            news.append(_event(row, verdict, before, now))
-    await store.write(session, rows)
-    first = {one.village: since[one.village] if one.village in told else EVERY_PERIOD for one in judged}
-    await record(session, engine, judged, first, now)
-    await publish(session, news)
-    if lost:
-        log.error("%d villages have lost their assessments and facts; the projection needs a rebuild", lost)
-    return Tally(len(inputs), len(rows), len(news))
+            self.news.append(_event(row, verdict, before, self.now))
 
 
 def _ids(inputs: Iterable[VillageInputs]) -> list[UUID]:

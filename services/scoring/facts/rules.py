@@ -7,10 +7,10 @@ same source that leaves a field blank does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 _EACH_MEMBER = frozenset({"profile.poktan", "profile.mechanisms"})
@@ -18,8 +18,7 @@ _EACH_MEMBER = frozenset({"profile.poktan", "profile.mechanisms"})
 adding up numbers of two sources would be a number that nobody reported."""
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """One revision of one report, with where it comes from."""
 
     report_id: UUID
@@ -51,30 +50,26 @@ def facts_in_force(reports: Iterable[Report]) -> InForce:
     for report in newest_first(latest_of_each_source(reports)):
         chosen = in_force.facts.setdefault(report.kind, {})
         in_force.newest_period.setdefault(report.kind, report.period)
-        for name, answer in report.facts.items():
-            group = f"{report.kind}.{name}"
-            if group in _EACH_MEMBER:
-                members = chosen.setdefault(name, {})
-                for member, own in (answer or {}).items():
-                    _choose(in_force.sources, members, f"{group}.{member}", member, own, report)
-            else:
-                _choose(in_force.sources, chosen, group, name, answer, report)
+        _take(report, f"{report.kind}.", report.facts, chosen, in_force.sources)
     return in_force
 
 
-def _choose(
-    sources: dict[str, Report], chosen: dict[str, Any], group: str, name: str, answer: Any, report: Report
+def _take(
+    report: Report, prefix: str, answers: Mapping[str, Any], chosen: dict[str, Any], sources: dict[str, Report]
 ) -> None:
-    if group not in sources and _answers(answer):
-        sources[group] = report
-        chosen[name] = answer
+    """Take from a report what no newer one has answered."""
+    for name, answer in answers.items():
+        group = prefix + name
+        if group in _EACH_MEMBER:
+            _take(report, group + ".", answer or {}, chosen.setdefault(name, {}), sources)
+        elif group not in sources and _answers(answer):
+            sources[group] = report
+            chosen[name] = answer
 
 
 def _answers(answer: Any) -> bool:
     """Whether a group says anything: an empty list is an answer ("none"), a group of blanks is not."""
-    if isinstance(answer, dict):
-        return any(value is not None for value in answer.values())
-    return answer is not None
+    return any(value is not None for value in answer.values()) if type(answer) is dict else answer is not None
 
 
 def latest_of_each_source(reports: Iterable[Report]) -> list[Report]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -23,16 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judged:
-    """A village with what it is assessed from and as just now."""
+    """A village with what it is assessed from and as just now, and the month from which on facts changed."""
 
     inputs: VillageInputs
     verdict: Verdict
+    since: str
 
     @property
     def village(self) -> UUID:
         return self.inputs.village.id
 
-    @property
+    @cached_property
     def newest(self) -> str:
         """The newest month of which anything was told; empty where nothing was."""
         return max(_months(self.inputs.latest, self.inputs), default="")
@@ -47,32 +49,26 @@ class _Month:
     inputs: VillageInputs | None
 
 
-async def record(
-    session: AsyncSession, engine: Engine, judged: Sequence[Judged], since: Mapping[UUID, str], now: datetime
-) -> None:
+async def record(session: AsyncSession, engine: Engine, judged: Sequence[Judged], now: datetime) -> None:
     """Store the villages' classes for every month from the one that facts changed in, and for the newest.
 
-    `since` is that month by village. The caller holds the villages' rows. A month that says the same as before keeps its
-    revision.
+    The caller holds the villages' rows. A month that says the same as before keeps its revision.
     """
-    known = await store.known(session, {one.village: min(since[one.village], one.newest) for one in judged})
-    late = {one.village for one in judged if one.newest > since[one.village]}
-    reports = await facts.every(session, late)
+    if not judged:
+        return
+    known = await store.known(session, {one.village: min(one.since, one.newest) for one in judged})
+    reports = await facts.every(session, {one.village for one in judged if one.newest > one.since})
     months = [
         month
         for one in judged
-        for month in _due(
-            one, reports.get(one.village, one.inputs.latest), known.get(one.village, ()), since[one.village]
-        )
+        for month in _due(one, reports.get(one.village, one.inputs.latest), known.get(one.village, ()))
     ]
-    verdicts = _verdicts(engine, months)
-    rows = _rows(months, verdicts, known, now)
-    await store.write(session, rows, now)
+    await store.write(session, _rows(months, _verdicts(engine, months), known, now), now)
 
 
-def _due(one: Judged, reports: Iterable[Report], known: Sequence[Mapping[str, Any]], since: str) -> Iterable[_Month]:
+def _due(one: Judged, reports: Iterable[Report], known: Sequence[Mapping[str, Any]]) -> Iterable[_Month]:
     told = _months(reports, one.inputs)
-    for period in due(told, [row["period"] for row in known], since):
+    for period in due(told, [row["period"] for row in known], one.since):
         yield _Month(one, period, None if period >= one.newest else _as_of(one.inputs, reports, period))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -36,6 +36,9 @@ _APPLY = sa.text(
     "regency_name = excluded.regency_name, district_name = excluded.district_name, "
     "village_name = excluded.village_name, simulated = excluded.simulated "
     "WHERE excluded.version > villages.version RETURNING id"
+)
+_TOLD = sa.text(
+    "SELECT id, region_code, status, simulated FROM villages WHERE id = ANY(cast(:ids AS uuid[])) AND version > 0 ORDER BY id"
 )
 
 
@@ -112,10 +115,15 @@ async def apply(session: AsyncSession, states: Sequence[VillageState]) -> set[UU
     return set(applied.scalars())
 
 
-async def told_of(session: AsyncSession, ids: Iterable[UUID]) -> Sequence[Village]:
-    """Those of the villages that the registry has told of, by id."""
-    query = select(Village).where(col(Village.id).in_(set(ids)), col(Village.version) > 0).order_by(col(Village.id))
-    # Rows are read after statements that changed them behind the session's back.
-    found: Any = await session.scalars(query, execution_options={"populate_existing": True})
-    villages: Sequence[Village] = found.all()
-    return villages
+class Told(NamedTuple):
+    """What an assessment needs to know of a village itself."""
+
+    id: UUID
+    region_code: str
+    status: str
+    simulated: bool
+
+
+async def told_of(session: AsyncSession, ids: Iterable[UUID]) -> list[Told]:
+    """Those of the villages that the registry has told of, by id; thousands at a time need no objects of the session."""
+    return [Told(*row) for row in (await session.execute(_TOLD, {"ids": list(ids)})).all()]

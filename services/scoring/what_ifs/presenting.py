@@ -9,6 +9,7 @@ from services.scoring.assessments.presenting import completeness, ruleset_used, 
 from services.scoring.assessments.schemas import texts
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.explanation import IndicatorExplanation, VillageExplanation, explain
+from services.scoring.villages.tables import Village
 from services.scoring.what_ifs.rules import not_asked, suppose
 from services.scoring.what_ifs.schemas import (
     IndicatorChange,
@@ -20,7 +21,7 @@ from services.scoring.what_ifs.schemas import (
 )
 
 
-def what_if(inputs: VillageInputs, asked: WhatIfIn, engine: Engine) -> WhatIfOut:
+def what_if(village: Village, inputs: VillageInputs, asked: WhatIfIn, engine: Engine) -> WhatIfOut:
     """The village as it is and as it would be, under one ruleset."""
     supposed = asked.facts.model_dump(mode="json", exclude_unset=True)
     planned = [{"actors": one.actors} for one in asked.interventions]
@@ -29,7 +30,7 @@ def what_if(inputs: VillageInputs, asked: WhatIfIn, engine: Engine) -> WhatIfOut
     pairs = list(zip(before.indicators, after.indicators, strict=True))
     return WhatIfOut(
         supposed=True,
-        village=village_of(inputs.village),
+        village=village_of(village),
         ruleset=ruleset_used(engine),
         before=_outcome(before),
         after=_outcome(after),

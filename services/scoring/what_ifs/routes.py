@@ -28,4 +28,4 @@ async def ask_what_if(village: VillageRef, asked: WhatIfIn, reader: AssessmentRe
     engine = await (in_force(session) if asked.ruleset is None else published(session, asked.ruleset))
     assessed = await store.find(session, reader, village)
     (inputs,) = await inputs_of(session, [assessed.village])
-    return presenting.what_if(inputs, asked, engine)
+    return presenting.what_if(assessed.village, inputs, asked, engine)
