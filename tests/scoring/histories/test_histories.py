@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from contracts.events import Event, InterventionCorrected, InterventionRecorded, InterventionWithdrawn
 from contracts.facts import ReportKind
 from kit.ids import uuid7
-from services.scoring.assessments.actions import bring_up_to_date
-from services.scoring.histories.rules import Change, due, earliest, months_between, moved, standing
-from services.scoring.rebuilding import settle_assessments
+from services.scoring.assessments.actions import assess, bring_up_to_date
+from services.scoring.histories.rules import EVERY_PERIOD, Change, due, earliest, months_between, moved, standing
 from services.scoring.rulesets.library import first_in_force
+from services.scoring.villages import store as villages_store
 from tests.callers import STRANGER, caller
 from tests.conftest import app_of
 from tests.scoring.rulesets.made_villages import village as made_facts
@@ -45,6 +45,16 @@ async def stored(scoring: httpx.AsyncClient, villages: list[UUID]) -> Months:
     async with app_of(scoring).state.database.transaction() as session:
         rows = (await session.execute(query, {"ids": villages})).all()
     return {(row[0], row[1]): tuple(row[2:]) for row in rows}
+
+
+async def whole_rows(scoring: httpx.AsyncClient, villages: list[UUID]) -> list[str]:
+    """Assessments and months with every column, as text."""
+    found: list[str] = []
+    async with app_of(scoring).state.database.transaction() as session:
+        for table in ("assessments", "period_assessments", "superseded_assessments"):
+            query = sa.text(f"SELECT t::text FROM {table} t WHERE village_id = ANY(cast(:ids AS uuid[])) ORDER BY 1")
+            found += (await session.scalars(query, {"ids": villages})).all()
+    return found
 
 
 def month_of(event: Event) -> str | None:
@@ -97,11 +107,12 @@ async def test_any_order_gives_every_months_answer(
         size = random.randint(1, len(deliveries))
         await take(scoring, *deliveries[:size])
         deliveries = deliveries[size:]
-    found = await stored(scoring, villages)
-    assert_months(events, villages, found)
+    assert_months(events, villages, await stored(scoring, villages))
+    before = await whole_rows(scoring, villages)
     async with app_of(scoring).state.database.transaction() as session:
-        await settle_assessments(session, str(UUID(int=min(villages).int - 1)), len(villages))
-    assert await stored(scoring, villages) == found, "assessing anew changes nothing"
+        await villages_store.lock(session, villages)
+        await assess(session, dict.fromkeys(villages, EVERY_PERIOD))
+    assert await whole_rows(scoring, villages) == before, "assessing all anew changes no byte"
 
 
 PROFILE = made_facts()["profile"]
