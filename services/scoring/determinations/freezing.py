@@ -17,6 +17,7 @@ from services.scoring.assessments.actions import VillageInputs, inputs_of
 from services.scoring.determinations import store
 from services.scoring.determinations.rules import Tally, tally, twice
 from services.scoring.rulesets.engine import Engine
+from services.scoring.villages.tables import Village
 
 _NAMED = 3
 
@@ -51,7 +52,7 @@ async def freeze(session: AsyncSession, region: str, period: str, engine: Engine
     frozen = Frozen(engine, inactive=await store.count_inactive(session, region))
     async for villages in store.active_villages(session, region):
         inputs = await inputs_of(session, villages, until=period)
-        await asyncio.to_thread(_class_them, frozen, inputs)
+        await asyncio.to_thread(_class_them, frozen, villages, inputs)
     if not frozen.entries:
         detail = f"Tidak ada Kampung KB aktif di wilayah {region}"
         raise problems.Invalid(detail, errors=[{"pointer": "#/region_code", "detail": detail}])
@@ -63,10 +64,10 @@ async def freeze(session: AsyncSession, region: str, period: str, engine: Engine
     return frozen
 
 
-def _class_them(frozen: Frozen, inputs: Sequence[VillageInputs]) -> None:
+def _class_them(frozen: Frozen, villages: Sequence[Village], inputs: Sequence[VillageInputs]) -> None:
     evaluation = frozen.engine.evaluate([one.facts for one in inputs])
-    for place, one in enumerate(inputs):
-        village, village_class = one.village, evaluation.village_class(place)
+    for place, (village, one) in enumerate(zip(villages, inputs, strict=True)):
+        village_class = evaluation.village_class(place)
         entry = {
             "number": len(frozen.entries) + 1,
             "village_id": str(village.id),
