@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -15,21 +13,19 @@ from kit.changes import TAG
 from kit.checksums.schemas import ChecksumFilters, Checksums, KindChecksum, PartChecksum
 from kit.checksums.store import Snapshot, snapshot, total
 from kit.checksums.things import Thing
-from kit.problems import RegionForbidden, Unavailable, problems
+from kit.problems import RegionForbidden, problems
+from kit.turns import Turns
 
 ChecksumReader = Annotated[Caller, requires(Scope.CHANGES_READ)]
 
 _AT_ONCE = 2
 """Checksums of the whole country take seconds; more of them side by side would take all connections."""
-_TURN_SECONDS = 5.0
-_LONGEST_SECONDS = 20.0
-"""With the wait for a turn below the 30 s after which the gateway gives up a service that does not answer."""
 
 
 def checksums_router(service: str, things: Sequence[Thing]) -> APIRouter:
     """The checksums of a service, at /checksums/<service>."""
     router = APIRouter(prefix="/checksums", tags=[TAG])
-    turns = asyncio.Semaphore(_AT_ONCE)
+    turns = Turns(_AT_ONCE, "checksums")
 
     @router.get(f"/{service}", name=f"get_{service}_checksums", responses=problems(RegionForbidden))
     async def get_checksums(
@@ -42,7 +38,7 @@ def checksums_router(service: str, things: Sequence[Thing]) -> APIRouter:
         """
         region = reader.narrow(filters.region)
         by = _parts_level(region)
-        async with _turn(turns), _limited(), snapshot(request.app.state.database) as now:
+        async with turns.turn(), snapshot(request.app.state.database) as now:
             return Checksums(
                 service=service,
                 region_code=region,
@@ -69,27 +65,3 @@ async def _of_kind(now: Snapshot, thing: Thing, region: str | None, by: RegionLe
         digest=whole.digest,
         parts=[PartChecksum(region_code=code, count=one.count, digest=one.digest) for code, one in sums.items()],
     )
-
-
-@asynccontextmanager
-async def _limited() -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(_LONGEST_SECONDS) as limit:
-            yield
-    except TimeoutError:
-        if limit.expired():
-            raise Unavailable("so much takes too long; ask for the parts of the region one by one") from None
-        raise
-
-
-@asynccontextmanager
-async def _turn(turns: asyncio.Semaphore) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(_TURN_SECONDS):
-            await turns.acquire()
-    except TimeoutError:
-        raise Unavailable("other checksums are being computed; ask again in a moment") from None
-    try:
-        yield
-    finally:
-        turns.release()

@@ -8,6 +8,7 @@ from services.scoring.assessments.actions import keep_up_to_date
 from services.scoring.assessments.routes import router as assessments
 from services.scoring.checksums import CHECKSUMS
 from services.scoring.class_counts.routes import router as class_counts
+from services.scoring.comparisons.routes import router as comparisons
 from services.scoring.determinations.routes import router as determinations
 from services.scoring.facts.actions import take_registry_events
 from services.scoring.histories.routes import router as histories
@@ -22,7 +23,7 @@ SERVICE = Service(
     name="scoring",
     title="Scoring",
     description="Rulesets as published data, the class of every Kampung KB under them, and why.",
-    routers=(assessments, histories, what_ifs, class_counts, recomputations, determinations, rulesets),
+    routers=(assessments, histories, what_ifs, class_counts, recomputations, determinations, rulesets, comparisons),
     subscriptions=(
         Subscription("scoring-registry", "KKB_REGISTRY", "kkb.registry.>", take_registry_events),
         Subscription("scoring-interventions", "KKB_INTERVENTIONS", "kkb.interventions.>", take_intervention_events),

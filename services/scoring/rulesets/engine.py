@@ -187,7 +187,7 @@ class Engine:
             engine=self,
             scores=scores,
             indexes=indexes,
-            classes=self._classes(indexes),
+            classes=self.classes_of(indexes),
             values=np.stack([value.units for value in values], axis=1),
             missing=np.stack([value.missing for value in values], axis=1),
             answered=self._answered(columns),
@@ -200,7 +200,8 @@ class Engine:
             value = Value(np.where(absent, 0, value.units), value.missing | absent)
         return value
 
-    def _classes(self, indexes: Ints) -> npt.NDArray[np.int8]:
+    def classes_of(self, indexes: Ints) -> npt.NDArray[np.int8]:
+        """Places in `classes` by indexes (n x dimensions); -1 where one of them is not assessable."""
         thresholds = np.array([dimension.threshold for dimension in self.dimensions])
         met = (indexes >= thresholds) @ (1 << np.arange(len(self.dimensions)))
         whole = (indexes != NOT_ASSESSABLE).all(axis=1)

@@ -22,7 +22,7 @@ from contracts.examples import example
 from contracts.facts import FACTS_OF
 from contracts.regions import RegionLevel
 from deploy.embedded.throwaway import ThrowawayServers
-from kit.checksums import routes
+from kit import turns
 from kit.checksums.store import snapshot
 from kit.checksums.things import reports, villages
 from kit.ids import uuid7
@@ -249,7 +249,7 @@ class TestMoment:
     async def test_more_than_can_be_computed_at_once_is_refused(
         self, holding: Holding, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(routes, "_TURN_SECONDS", 0.2)
+        monkeypatch.setattr(turns, "_WAIT_SECONDS", 0.2)
         async with app_of(holding.client).state.database.transaction() as session:
             await session.execute(sa.text("LOCK TABLE places"))
             two = [asyncio.create_task(holding.get()) for _ in range(2)]
@@ -264,7 +264,7 @@ class TestMoment:
         async with app_of(holding.client).state.database.transaction() as session:
             await session.execute(sa.text("LOCK TABLE places"))
             with monkeypatch.context() as hurried:
-                hurried.setattr(routes, "_LONGEST_SECONDS", 0.2)
+                hurried.setattr(turns, "_LONGEST_SECONDS", 0.2)
                 answer = await holding.get()
         assert answer.status_code == 503
         assert "ask for the parts of the region one by one" in answer.json()["detail"]

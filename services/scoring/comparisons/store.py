@@ -1,0 +1,68 @@
+"""Queries of the comparisons room: the villages of a region, a page at a time, by region code."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlmodel import col
+
+from kit.database import Database
+from services.scoring.assessments.actions import VillageInputs, inputs_of
+from services.scoring.villages.store import ACTIVE, Told
+from services.scoring.villages.tables import Village
+
+_PAGE = 1_000
+
+
+class NamedVillage(NamedTuple):
+    """A village and what it and its regions are called."""
+
+    id: UUID
+    region_code: str
+    status: str
+    simulated: bool
+    province: str
+    regency: str
+    district: str
+    village: str
+    name: str | None
+
+
+_COLUMNS = (
+    col(Village.id),
+    col(Village.region_code),
+    col(Village.status),
+    col(Village.simulated),
+    col(Village.province_name),
+    col(Village.regency_name),
+    col(Village.district_name),
+    col(Village.village_name),
+    col(Village.name),
+)
+
+
+async def villages_of(
+    database: Database, region: str | None
+) -> AsyncIterator[tuple[list[NamedVillage], list[VillageInputs]]]:
+    """The active villages of a region, by region code and id, with what each is assessed from.
+
+    Every page is a transaction of its own: nobody's rows are kept from being tidied up while a country is read, and a
+    village that changes meanwhile is seen as it is when its page is read.
+    """
+    low, high = ("", "~") if region is None else (region, f"{region}/")
+    code, number = col(Village.region_code), col(Village.id)
+    query = select(*_COLUMNS).where(code >= low, code < high, col(Village.version) > 0, col(Village.status) == ACTIVE)
+    query = query.order_by(code, number).limit(_PAGE)
+    page = query
+    while True:
+        async with database.transaction() as session:
+            villages = [NamedVillage(*row) for row in (await session.execute(page)).all()]
+            inputs = await inputs_of(session, [Told(*village[: len(Told._fields)]) for village in villages])
+        if villages:
+            yield villages, inputs
+        if len(villages) < _PAGE:
+            return
+        page = query.where(tuple_(code, number) > (villages[-1].region_code, villages[-1].id))
