@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
@@ -29,6 +29,11 @@ class NamedVillage(NamedTuple):
     district: str
     village: str
     name: str | None
+
+    @property
+    def told(self) -> Told:
+        """What an assessment needs to know of it."""
+        return Told(self.id, self.region_code, self.status, self.simulated)
 
 
 _COLUMNS = (
@@ -59,8 +64,9 @@ async def villages_of(
     page = query
     while True:
         async with database.transaction() as session:
-            villages = [NamedVillage(*row) for row in (await session.execute(page)).all()]
-            inputs = await inputs_of(session, [Told(*village[: len(Told._fields)]) for village in villages])
+            rows: Sequence[Any] = (await session.execute(page)).all()
+            villages = [NamedVillage(*row) for row in rows]
+            inputs = await inputs_of(session, [village.told for village in villages])
         if villages:
             yield villages, inputs
         if len(villages) < _PAGE:
