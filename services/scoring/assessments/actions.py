@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from kit.ids import uuid7
 from kit.outbox import publish
 from kit.problems import is_database_away
 from services.scoring.assessments import store
-from services.scoring.assessments.rules import Verdict, verdict_of
+from services.scoring.assessments.rules import Verdict, day_of, verdict_of
 from services.scoring.facts import store as facts
 from services.scoring.facts.rules import InForce, Report, facts_in_force
 from services.scoring.histories.actions import Judged, record
@@ -48,11 +48,18 @@ class VillageInputs:
     """The latest report of each kind and source."""
     in_force: InForce
     done: list[Done]
+    as_of: date
+    """The day for which it is assessed: how old reports are, and which interventions are recent."""
 
     @property
     def facts(self) -> dict[str, Any]:
         """The village as the engine reads it."""
-        return {**self.in_force.facts, "interventions": [{"actors": done.actors} for done in self.done]}
+        return {
+            **self.in_force.facts,
+            "interventions": [{"actors": done.actors, "date": done.date.isoformat()} for done in self.done],
+            "periods": self.in_force.periods,
+            "as_of": self.as_of.isoformat(),
+        }
 
     @property
     def simulated(self) -> bool:
@@ -68,15 +75,15 @@ async def inputs_of(
     session: AsyncSession, told_of: Iterable[Village | Told], until: str | None = None
 ) -> list[VillageInputs]:
     """What villages are assessed from, in their order; `until` a month (YYYY-MM) only what is of it or earlier."""
-    known = list(told_of)
+    known, as_of = list(told_of), day_of(until, clock.today())
     ids = [village.id for village in known]
     reports = await facts.latest(session, ids, until)
     done = await interventions.of_villages(session, ids, until)
-    return [_inputs(village, reports.get(village.id, []), done.get(village.id, [])) for village in known]
+    return [_inputs(village, reports.get(village.id, []), done.get(village.id, []), as_of) for village in known]
 
 
-def _inputs(village: Village | Told, reports: list[Report], done: list[Done]) -> VillageInputs:
-    return VillageInputs(village, reports, facts_in_force(reports), done)
+def _inputs(village: Village | Told, reports: list[Report], done: list[Done], as_of: date) -> VillageInputs:
+    return VillageInputs(village, reports, facts_in_force(reports), done, as_of)
 
 
 Rows = Mapping[UUID, dict[str, Any]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -49,6 +50,14 @@ def age_in_months(period: str, today: date) -> int:
     """Whole calendar months from a report's month (YYYY-MM) to today's; 0 for this month's."""
     year, month = period.split("-")
     return (today.year - int(year)) * _MONTHS + today.month - int(month)
+
+
+def day_of(month: str | None, today: date) -> date:
+    """The day for which villages are assessed as of a month (YYYY-MM): its last, or today where that comes first."""
+    if month is None:
+        return today
+    year, number = map(int, month.split("-"))
+    return min(date(year, number, monthrange(year, number)[1]), today)
 
 
 def percent(part: int, whole: int) -> Decimal | None:

@@ -35,13 +35,19 @@ class Report(NamedTuple):
 class InForce:
     """Facts in force of one village.
 
-    `facts` by report kind (a kind never reported is absent), for each answer group the report that answered it, and
-    the newest period of each kind.
+    `facts` by report kind (a kind never reported is absent), for each answer group the report that answered it, the
+    newest period of each kind, and the period of each answer group that is of an older one.
     """
 
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     sources: dict[str, Report] = field(default_factory=dict)
     newest_period: dict[str, str] = field(default_factory=dict)
+    older_periods: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def periods(self) -> dict[str, str]:
+        """Periods by kind of report and by answer group, where that differs."""
+        return self.newest_period | self.older_periods
 
 
 def facts_in_force(reports: Iterable[Report]) -> InForce:
@@ -50,21 +56,21 @@ def facts_in_force(reports: Iterable[Report]) -> InForce:
     for report in newest_first(latest_of_each_source(reports)):
         chosen = in_force.facts.setdefault(report.kind, {})
         in_force.newest_period.setdefault(report.kind, report.period)
-        _take(report, f"{report.kind}.", report.facts, chosen, in_force.sources)
+        _take(report, f"{report.kind}.", report.facts, chosen, in_force)
     return in_force
 
 
-def _take(
-    report: Report, prefix: str, answers: Mapping[str, Any], chosen: dict[str, Any], sources: dict[str, Report]
-) -> None:
+def _take(report: Report, prefix: str, answers: Mapping[str, Any], chosen: dict[str, Any], in_force: InForce) -> None:
     """Take from a report what no newer one has answered."""
     for name, answer in answers.items():
         group = prefix + name
         if group in _EACH_MEMBER:
-            _take(report, group + ".", answer or {}, chosen.setdefault(name, {}), sources)
-        elif group not in sources and _answers(answer):
-            sources[group] = report
+            _take(report, group + ".", answer or {}, chosen.setdefault(name, {}), in_force)
+        elif group not in in_force.sources and _answers(answer):
+            in_force.sources[group] = report
             chosen[name] = answer
+            if report.period != in_force.newest_period[report.kind]:
+                in_force.older_periods[group] = report.period
 
 
 def _answers(answer: Any) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.scoring.assessments.rules import Verdict, verdict_of
+from services.scoring.assessments.rules import Verdict, day_of, verdict_of
 from services.scoring.facts import store as facts
 from services.scoring.facts.rules import Report, facts_in_force
 from services.scoring.histories import store
@@ -82,6 +82,7 @@ def _as_of(inputs: VillageInputs, reports: Iterable[Report], period: str) -> Vil
         inputs,
         in_force=facts_in_force(report for report in reports if report.period <= period),
         done=[done for done in inputs.done if done.month <= period],
+        as_of=day_of(period, inputs.as_of),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -13,7 +14,13 @@ import numpy.typing as npt
 from services.scoring.rulesets.inputs import INTERVENTIONS, InputKind, fact_inputs
 
 VillageFacts = Mapping[str, Any]
-"""One village: profile, population, family_planning (each a mapping or None) and interventions (a list or None)."""
+"""One village: profile, population, family_planning (each a mapping or None) and interventions (a list or None), each
+with its actors and its `date` (YYYY-MM-DD); `periods` the month (YYYY-MM) by kind of report and, where answers are of
+another month, by answer group (population.pus); `as_of` the day of the assessment (YYYY-MM-DD). Only rulesets that
+look at time need dates, periods and the day."""
+
+PERIODS = "periods"
+AS_OF = "as_of"
 
 _NOTHING: Mapping[str, Any] = {}
 _NUMERIC = frozenset({InputKind.ANSWER, InputKind.COUNT})
@@ -63,6 +70,28 @@ class Columns:
         counts = np.fromiter((self._actors(done, excluded) for done in self._raw(INTERVENTIONS)), np.int64, self.size)
         return counts, self.reported(INTERVENTIONS)
 
+    def recent_actors(
+        self, excluded: frozenset[Any], months: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """As `distinct_actors`, of the interventions of so many months up to each village's day only.
+
+        Known is the count where every intervention has a date and the village a day.
+        """
+        counts = np.zeros(self.size, dtype=np.int64)
+        known = np.zeros(self.size, dtype=np.bool_)
+        for row, village in enumerate(self._groups[""]):
+            done, day = village.get(INTERVENTIONS), village.get(AS_OF)
+            if done is not None:
+                counts[row] = self._actors([one for one in done if is_recent(one.get("date"), day, months)], excluded)
+                known[row] = not done or (day is not None and all(one.get("date") for one in done))
+        return counts, known
+
+    def stale(self, path: str, limit: int) -> npt.NDArray[np.bool_]:
+        """Where a report or an answer (by its path) is older than so many months, or nobody can say how old it is."""
+        kind = path.partition(".")[0]
+        ages = self._flags(_is_stale(village, path, limit) for village in self._groups[""])
+        return ages & self.present(kind)
+
     def reported(self, path: str) -> npt.NDArray[np.bool_]:
         """Where a fact was reported."""
         if fact_inputs()[path].kind in _NUMERIC:
@@ -99,6 +128,47 @@ class Columns:
             outer, _, field = path.rpartition(".")
             self._groups[path] = [village.get(field) or _NOTHING for village in self._group(outer)]
         return self._groups[path]
+
+
+def is_recent(date: str | None, day: str | None, months: int) -> bool:
+    """Whether something happened in so many months up to a day, that day included; unknown dates did not."""
+    return date is not None and day is not None and months_before(day, months) < date <= day
+
+
+@lru_cache(maxsize=1024)
+def months_before(day: str, months: int) -> str:
+    """The same day of an earlier month (YYYY-MM-DD).
+
+    The 31st of a month of 30 days stands for its end; as text it is compared like any date.
+    """
+    number = _month_number(day) - months
+    return f"{number // 12:04}-{number % 12 + 1:02}-{day[8:10]}"
+
+
+def period_of(village: VillageFacts, path: str) -> str | None:
+    """The month that a report or an answer is of: that of the closest group above it that has one."""
+    periods: Mapping[str, str] = village.get(PERIODS) or _NOTHING
+    while path:
+        if path in periods:
+            return periods[path]
+        path = path.rpartition(".")[0]
+    return None
+
+
+def age_in_months(village: VillageFacts, path: str) -> int | None:
+    """Whole calendar months from the month of a report or an answer to the village's day; None where unknown."""
+    period, day = period_of(village, path), village.get(AS_OF)
+    return None if period is None or day is None else _month_number(day) - _month_number(period)
+
+
+def _is_stale(village: VillageFacts, path: str, limit: int) -> bool:
+    age = age_in_months(village, path)
+    return age is None or age > limit
+
+
+@lru_cache(maxsize=1024)
+def _month_number(text: str) -> int:
+    return int(text[:4]) * 12 + int(text[5:7]) - 1
 
 
 def _rows(groups: list[Mapping[str, Any]], fields: list[str]) -> list[Any]:

@@ -7,7 +7,7 @@ what a missing answer means) is a field without default, so a document always sa
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -17,18 +17,24 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.classes import VillageClass
 from contracts.facts import ReportKind
+from contracts.regions import is_within
 from services.scoring.rulesets import sentences
 from services.scoring.rulesets.inputs import InputKind, fact_inputs
 from services.scoring.rulesets.rules import (
     BandEdges,
     Problem,
+    ScoreRange,
     Span,
     band_problems,
     canonical_digest,
     direction_problems,
     in_units,
+    index_range,
     matrix_problems,
+    reach_problems,
     repeated,
+    threshold_problem,
+    too_many_digits,
 )
 
 
@@ -51,6 +57,10 @@ InputPath = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+){0,2}$")]
 ActorNumber = Annotated[int, Field(strict=True, ge=1, le=37, description="Number of the predecessor's instansi list")]
 ActorCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$", description="Code of the actor list")]
 Decimals = Annotated[int, Field(ge=0, le=4)]
+Months = Annotated[int, Field(ge=1, le=120)]
+Region = Annotated[
+    str, Field(pattern=r"^\d{2}(\.\d{2}(\.\d{2}(\.[123]\d{3})?)?)?$", description="Kemendagri code, dotted")
+]
 
 
 class Labels(Part):
@@ -138,6 +148,15 @@ class Percentage(Part):
     numerator_missing: ZeroOrPropagate
     denominator_missing: ZeroOrPropagate
     denominator_zero: ZeroOrPropagate
+    implausible: Literal[Missing.PROPAGATE] | None = Field(
+        None,
+        description="The numerator is a part of the denominator: where it exceeds it, or either is below 0, the result "
+        "is missing. Left out: whatever comes of it counts",
+    )
+    sentence: Labels | None = Field(
+        None, description="How it is said: a sentence with {numerator} and {denominator}, each once"
+    )
+    counted: Labels | None = Field(None, description="What the numerator counts: couples, families")
 
 
 class Mean(Part):
@@ -182,6 +201,11 @@ class CountActors(Part):
     input: InputPath
     exclude_actors: list[ActorNumber | ActorCode]
     missing: ZeroOrPropagate
+    window_months: Months | None = Field(
+        None,
+        description="Only interventions of so many months up to the day of the assessment count; one without a date is "
+        "missing. Left out: all ever recorded",
+    )
 
 
 Formula = Annotated[
@@ -226,6 +250,12 @@ class Indicator(Part):
     bands: Annotated[list[Band], Field(min_length=1)]
     note: str | None = None
 
+    @property
+    def reports(self) -> set[ReportKind]:
+        """Kinds of reports that the value rests on."""
+        kinds = {leaf.input.partition(".")[0] for leaf in operands(self.formula)}
+        return {*self.requires, *(kind for kind in ReportKind if kind.value in kinds)}
+
 
 class Dimension(Part):
     """An index: weighted mean of its indicators' scores, rounded, held against the threshold (met from it on)."""
@@ -248,11 +278,39 @@ class InputLabel(Part):
     choices: dict[str, Labels] | None = None
 
 
+class LocalLabel(Part):
+    """What a class is called inside one region; of several that contain a village the smallest counts."""
+
+    region: Region
+    labels: Labels
+
+
 class ClassLabel(Part):
     """A class and what it is called."""
 
     code: VillageClass
     labels: Labels
+    local_labels: list[LocalLabel] = []
+
+    def local(self, region_code: str) -> Labels | None:
+        """What a village's region calls the class, None where nothing else."""
+        containing = [one for one in self.local_labels if is_within(region_code, one.region)]
+        return max(containing, key=lambda one: len(one.region)).labels if containing else None
+
+
+class Freshness(Part):
+    """How old answers of one kind of report may be; older ones leave an indicator that uses them without a value."""
+
+    report: ReportKind
+    max_age_months: Annotated[int, Field(ge=0, le=120)]
+
+
+class Readiness(Part):
+    """Something a village should have that is shown beside the score and never enters it."""
+
+    code: Code
+    labels: Labels
+    condition: Condition
 
 
 class MatrixRow(Part):
@@ -300,6 +358,8 @@ class Ruleset(Part):
     inputs: list[InputLabel]
     indicators: Annotated[list[Indicator], Field(min_length=1)]
     class_matrix: list[MatrixRow]
+    freshness: list[Freshness] = []
+    readiness: list[Readiness] = []
 
     @property
     def digest(self) -> str:
@@ -313,6 +373,9 @@ class Ruleset(Part):
 
     def indicators_of(self, dimension: str) -> list[Indicator]:
         return [indicator for indicator in self.indicators if indicator.dimension == dimension]
+
+    def class_label(self, code: VillageClass) -> ClassLabel:
+        return next(label for label in self.classes if label.code == code)
 
     def input_label(self, path: str) -> InputLabel:
         return next(label for label in self.inputs if label.path == path)
@@ -368,7 +431,10 @@ def span_of(formula: Formula, choices: dict[str, int]) -> Span:
     """The values a formula can reach; `choices` gives the number of codes of each choice input."""
     match formula:
         case Percentage() | Mean():
-            return Span(0, None, formula.rounding.decimals)
+            decimals = formula.rounding.decimals
+            parts = formula.of if isinstance(formula, Mean) else [formula]
+            whole = all(part.implausible is Missing.PROPAGATE for part in parts)
+            return Span(0, 100 * 10**decimals if whole else None, decimals)
         case CountMet():
             return Span(0, len(formula.of))
         case GatedCount():
@@ -377,6 +443,23 @@ def span_of(formula: Formula, choices: dict[str, int]) -> Span:
             return Span(0, choices.get(formula.input, 0))
         case _:
             return Span(0, None)
+
+
+def can_be_missing(formula: Formula) -> bool:
+    """Whether some facts leave the formula without a value."""
+    match formula:
+        case Input():
+            possible = True
+        case FirstReported():
+            possible = all(can_be_missing(part) for part in formula.of)
+        case Percentage():
+            policies = (formula.numerator_missing, formula.denominator_missing, formula.denominator_zero)
+            possible = Missing.PROPAGATE in (*policies, formula.implausible)
+        case Mean():
+            possible = formula.missing is not Missing.ZERO and any(can_be_missing(part) for part in formula.of)
+        case _:
+            possible = formula.missing is not Missing.ZERO
+    return possible
 
 
 def band_edges(bands: list[Band], decimals: int) -> list[BandEdges]:
@@ -394,15 +477,35 @@ def _edge(value: int | Decimal | None, decimals: int) -> int | None:
 
 
 def _problems(ruleset: Ruleset) -> Iterator[Problem]:
+    found = list(_single_problems(ruleset))
+    yield from found
+    if not found:
+        # What can be reached is only worth reckoning of parts that hold.
+        yield from _reach_problems(ruleset)
+
+
+def _single_problems(ruleset: Ruleset) -> Iterator[Problem]:
     yield from _naming_problems(ruleset)
     yield from _input_problems(ruleset)
-    choices = {path: len(item.choices) for path, item in fact_inputs().items()}
+    yield from _local_label_problems(ruleset)
+    yield from _freshness_problems(ruleset)
+    choices = _choice_counts()
     for place, indicator in enumerate(ruleset.indicators):
         yield from _under(f"/indicators/{place}", _indicator_problems(ruleset, indicator, choices))
+    for place, item in enumerate(ruleset.readiness):
+        yield from _under(f"/readiness/{place}/condition", _operand_problems(ruleset, item.condition))
+    for place, dimension in enumerate(ruleset.dimensions):
+        if in_units(dimension.threshold, dimension.rounding.decimals) is None:
+            detail = f"Ambang {dimension.threshold} lebih halus daripada pembulatan indeks"
+            yield Problem(f"/dimensions/{place}/threshold", f"{detail} ({dimension.rounding.decimals} desimal)")
     rows = [(row.met, row.village_class.value) for row in ruleset.class_matrix]
     dimensions = [dimension.code for dimension in ruleset.dimensions]
     classes = [label.code.value for label in ruleset.classes]
     yield from _under("/class_matrix", matrix_problems(rows, dimensions, classes))
+
+
+def _choice_counts() -> dict[str, int]:
+    return {path: len(item.choices) for path, item in fact_inputs().items()}
 
 
 def _naming_problems(ruleset: Ruleset) -> Iterator[Problem]:
@@ -414,18 +517,24 @@ def _naming_problems(ruleset: Ruleset) -> Iterator[Problem]:
         "/dimensions": [dimension.code for dimension in ruleset.dimensions],
         "/inputs": [label.path for label in ruleset.inputs],
         "/indicators": [indicator.code for indicator in ruleset.indicators],
+        "/freshness": [limit.report.value for limit in ruleset.freshness],
+        "/readiness": [item.code for item in ruleset.readiness],
     }
     for pointer, names in lists.items():
         for name in repeated(names):
             yield Problem(pointer, f"Nama dipakai dua kali: {name}")
     for place, dimension in enumerate(ruleset.dimensions):
-        if not ruleset.indicators_of(dimension.code):
+        indicators = ruleset.indicators_of(dimension.code)
+        if not indicators:
             yield Problem(f"/dimensions/{place}", "Dimensi tanpa indikator")
+        elif too_many_digits([indicator.weight for indicator in indicators]):
+            yield Problem(f"/dimensions/{place}", "Bobot indikator dimensi ini terlalu besar atau terlalu halus")
 
 
 def _input_problems(ruleset: Ruleset) -> Iterator[Problem]:
     known = fact_inputs()
     used = {leaf.input for indicator in ruleset.indicators for leaf in operands(indicator.formula)}
+    used |= {item.condition.input for item in ruleset.readiness}
     for place, label in enumerate(ruleset.inputs):
         fact = known.get(label.path)
         if fact is None:
@@ -436,12 +545,27 @@ def _input_problems(ruleset: Ruleset) -> Iterator[Problem]:
             yield Problem(f"/inputs/{place}", f"Masukan tidak dipakai indikator mana pun: {label.path}")
 
 
+def _local_label_problems(ruleset: Ruleset) -> Iterator[Problem]:
+    for place, label in enumerate(ruleset.classes):
+        for region in repeated(one.region for one in label.local_labels):
+            yield Problem(f"/classes/{place}/local_labels", f"Wilayah {region} memberi dua nama untuk kelas ini")
+
+
+def _freshness_problems(ruleset: Ruleset) -> Iterator[Problem]:
+    """A limit nothing is held against would look like a promise."""
+    used = {kind for indicator in ruleset.indicators for kind in indicator.reports}
+    for place, limit in enumerate(ruleset.freshness):
+        if limit.report not in used:
+            detail = f"Batas umur untuk laporan yang tidak dipakai indikator mana pun: {limit.report.value}"
+            yield Problem(f"/freshness/{place}/report", detail)
+
+
 def _indicator_problems(ruleset: Ruleset, indicator: Indicator, choices: dict[str, int]) -> Iterator[Problem]:
     if indicator.dimension not in {dimension.code for dimension in ruleset.dimensions}:
         yield Problem("/dimension", f"Dimensi tidak dikenal: {indicator.dimension}")
     for leaf in operands(indicator.formula):
         yield from _operand_problems(ruleset, leaf)
-    yield from _under("/formula", _grid_problems(indicator.formula))
+    yield from _under("/formula", _formula_problems(indicator.formula))
     yield from _under("/bands", _bands_problems(indicator, span_of(indicator.formula, choices)))
 
 
@@ -463,10 +587,46 @@ def _operand_problems(ruleset: Ruleset, leaf: Condition | Input | CountChoices |
         yield Problem("/formula", f"Masukan {leaf.input} tidak dapat dipakai dengan operasi ini")
 
 
-def _grid_problems(formula: Formula) -> Iterator[Problem]:
-    """A mean needs its parts on one grid, otherwise their sum has no unit."""
-    if isinstance(formula, Mean) and len({part.rounding.decimals for part in formula.of}) > 1:
-        yield Problem("/of", "Bagian rata-rata dibulatkan ke jumlah desimal yang berbeda")
+def _formula_problems(formula: Formula) -> Iterator[Problem]:
+    match formula:
+        case Mean():
+            # A mean needs its parts on one grid, otherwise their sum has no unit.
+            if len({part.rounding.decimals for part in formula.of}) > 1:
+                yield Problem("/of", "Bagian rata-rata dibulatkan ke jumlah desimal yang berbeda")
+            yield from _parts_problems({f"/of/{place}": part for place, part in enumerate(formula.of)})
+        case Percentage():
+            if formula.sentence is not None:
+                yield from _under("/sentence", _sentence_problems(formula.sentence))
+            yield from _parts_problems({"/numerator": formula.numerator, "/denominator": formula.denominator})
+        case FirstReported():
+            yield from _parts_problems({f"/of/{place}": part for place, part in enumerate(formula.of)})
+        case Sum() | CountMet() | GatedCount():
+            for name in repeated(leaf.input for leaf in operands(formula)):
+                yield Problem("/of", f"Masukan dihitung dua kali: {name}")
+        case CountActors():
+            for name in repeated(str(actor) for actor in formula.exclude_actors):
+                yield Problem("/exclude_actors", f"Pelaksana disebut dua kali: {name}")
+        case _:
+            pass
+
+
+def _parts_problems(parts: Mapping[str, Formula]) -> Iterator[Problem]:
+    for pointer, part in parts.items():
+        yield from _under(pointer, _formula_problems(part))
+
+
+def _sentence_problems(sentence: Labels) -> Iterator[Problem]:
+    for language in ("id", "en"):
+        text: str = getattr(sentence, language)
+        rest = text
+        for name in ("{numerator}", "{denominator}"):
+            if text.count(name) != 1:
+                yield Problem(f"/{language}", f"Kalimat harus memuat {name} tepat satu kali")
+            rest = rest.replace(name, "")
+        if "{" in rest or "}" in rest:
+            yield Problem(
+                f"/{language}", "Kalimat hanya boleh memuat {numerator} dan {denominator} dalam kurung kurawal"
+            )
 
 
 def _bands_problems(indicator: Indicator, span: Span) -> Iterator[Problem]:
@@ -477,6 +637,34 @@ def _bands_problems(indicator: Indicator, span: Span) -> Iterator[Problem]:
         return
     yield from band_problems(edges, span)
     yield from direction_problems(edges, higher_is_better=indicator.direction is Direction.HIGHER)
+
+
+def _reach_problems(ruleset: Ruleset) -> Iterator[Problem]:
+    """Thresholds and classes held against the indexes that scores can really give, dimension by dimension."""
+    reached: dict[str, tuple[bool, bool]] = {}
+    for place, dimension in enumerate(ruleset.dimensions):
+        lowest, highest = index_range(
+            [_score_range(indicator) for indicator in ruleset.indicators_of(dimension.code)],
+            dimension.rounding.decimals,
+            half_up=dimension.rounding.mode is RoundingMode.HALF_UP,
+            skipping=dimension.when_not_assessable is Missing.SKIP,
+        )
+        reached[dimension.code] = (lowest < dimension.threshold, highest >= dimension.threshold)
+        problem = threshold_problem(dimension.threshold, lowest, highest)
+        if problem is not None:
+            yield Problem(f"/dimensions/{place}/threshold", problem)
+    rows = [(row.met, row.village_class.value) for row in ruleset.class_matrix]
+    classes = [label.code.value for label in ruleset.classes]
+    yield from _under("/class_matrix", reach_problems(rows, reached, classes))
+
+
+def _score_range(indicator: Indicator) -> ScoreRange:
+    scores = [band.score for band in indicator.bands]
+    optional = bool(indicator.requires) or can_be_missing(indicator.formula)
+    if optional and isinstance(indicator.when_missing, FixedScore):
+        scores.append(indicator.when_missing.score)
+    left_out = optional and indicator.when_missing == "not_assessable"
+    return ScoreRange(min(scores), max(scores), indicator.weight, left_out=left_out)
 
 
 def _under(prefix: str, problems: Iterator[Problem]) -> Iterator[Problem]:

@@ -160,6 +160,7 @@ class Engine:
         self.indicators = [_compile_indicator(indicator) for indicator in ruleset.indicators]
         self.codes = [indicator.code for indicator in ruleset.indicators]
         self.dimensions = [_compile_dimension(ruleset, place) for place in range(len(ruleset.dimensions))]
+        self.limits: dict[str, int] = {limit.report.value: limit.max_age_months for limit in ruleset.freshness}
         self._class_of_met = _class_table(ruleset)
 
     @cached_property
@@ -174,7 +175,8 @@ class Engine:
         """Score villages, in their order.
 
         Each is a mapping with profile, population, family_planning (null = never reported) and interventions (each
-        with its actors); keys that are absent count as not reported.
+        with its actors and date), and for rulesets that look at time the months of the reports and the day of the
+        assessment (see `VillageFacts`); keys that are absent count as not reported, or not known.
         """
         columns = Columns(villages, self.paths)
         values = [self._value(compiled, columns) for compiled in self.indicators]
@@ -198,7 +200,15 @@ class Engine:
         for kind in compiled.indicator.requires:
             absent = ~columns.present(kind.value)
             value = Value(np.where(absent, 0, value.units), value.missing | absent)
-        return value
+        return _blanked(value.units, value.missing | self._stale(compiled, columns)) if self.limits else value
+
+    def _stale(self, compiled: CompiledIndicator, columns: Columns) -> Bools:
+        """Where a report that must exist, or an answer that the value comes from, is older than the ruleset allows."""
+        stale = _stale_answers(compiled.indicator.formula, columns, self.limits)
+        for kind in compiled.indicator.requires:
+            if kind.value in self.limits:
+                stale = stale | columns.stale(kind.value, self.limits[kind.value])
+        return stale
 
     def classes_of(self, indexes: Ints) -> npt.NDArray[np.int8]:
         """Places in `classes` by indexes (n x dimensions); -1 where one of them is not assessable."""
@@ -235,8 +245,39 @@ def formula_value(formula: Formula, columns: Columns) -> Value:
         case CountChoices():
             value = _or_zero(columns.distinct_choices(formula.input), formula.missing)
         case CountActors():
-            value = _or_zero(columns.distinct_actors(frozenset(formula.exclude_actors)), formula.missing)
+            value = _or_zero(_actors(formula, columns), formula.missing)
     return value
+
+
+def _actors(formula: CountActors, columns: Columns) -> tuple[Ints, Bools]:
+    excluded = frozenset(formula.exclude_actors)
+    if formula.window_months is None:
+        return columns.distinct_actors(excluded)
+    return columns.recent_actors(excluded, formula.window_months)
+
+
+def _stale_answers(formula: Formula, columns: Columns, limits: Mapping[str, int]) -> Bools:
+    """Where an answer that the formula's value comes from is too old. Of alternatives only the one used counts."""
+    stale: Bools = np.zeros(columns.size, dtype=np.bool_)
+    match formula:
+        case Percentage():
+            stale |= _stale_answers(formula.numerator, columns, limits)
+            stale |= _stale_answers(formula.denominator, columns, limits)
+        case Mean():
+            for ratio in formula.of:
+                stale |= _stale_answers(ratio, columns, limits)
+        case FirstReported():
+            open_: Bools = ~stale
+            for part in formula.of:
+                used = open_ & ~formula_value(part, columns).missing
+                stale |= used & _stale_answers(part, columns, limits)
+                open_ &= ~used
+        case _:
+            for leaf in operands(formula):
+                limit = limits.get(leaf.input.partition(".")[0])
+                if limit is not None:
+                    stale |= columns.stale(leaf.input, limit)
+    return stale
 
 
 def _met(condition: Condition, columns: Columns) -> Value:
@@ -289,7 +330,17 @@ def _percentage(formula: Percentage, columns: Columns) -> Value:
     ):
         if policy is Missing.PROPAGATE:
             missing |= gone
+    if formula.implausible is Missing.PROPAGATE:
+        implausible = is_implausible(numerator, denominator)
+        missing, usable = missing | implausible, usable & ~implausible
     return Value(np.where(usable, units, 0), missing)
+
+
+def is_implausible(part: Value, whole: Value) -> Bools:
+    """Where a part exceeds its whole, or either is below 0. What is not known is not implausible."""
+    known = ~part.missing & ~whole.missing
+    above: Bools = known & (part.units > whole.units)
+    return above | (part.units < 0) | (whole.units < 0)
 
 
 def _percent(numerator: Ints, divisor: Ints, arithmetic: Arithmetic, rounding: Rounding) -> Ints:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from kit import problems
+from services.scoring.rulesets.columns import AS_OF
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.schemas import VillageFactsIn
 
@@ -17,14 +19,17 @@ _MOST_ERRORS = 100
 _VILLAGES = TypeAdapter(list[VillageFactsIn])
 
 
-def evaluate(engine: Engine, villages: Sequence[Any]) -> bytes:
+def evaluate(engine: Engine, villages: Sequence[Any], today: date) -> bytes:
     """Check and evaluate villages; JSON with one answer each, in their order. Long: run it in a thread.
+
+    Villages that say no day are assessed for `today`.
 
     Raises:
         Invalid: a village does not fit the contract; the first hundred places are named.
     """
     _check(villages)
-    evaluation = engine.evaluate(villages)
+    as_of = today.isoformat()
+    evaluation = engine.evaluate([village if village.get(AS_OF) else {**village, AS_OF: as_of} for village in villages])
     return orjson.dumps([evaluation.summary_of(row) for row in range(len(evaluation))])
 
 

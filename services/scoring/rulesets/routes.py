@@ -217,7 +217,7 @@ async def evaluate_villages(
 ) -> Response:
     """Score villages that you send under a published or retired ruleset; nothing is stored."""
     engine = await published(session, ruleset)
-    answer = await asyncio.to_thread(evaluating.evaluate, engine, villages)
+    answer = await asyncio.to_thread(evaluating.evaluate, engine, villages, clock.today())
     return Response(answer, media_type="application/json")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations, pairwise
@@ -79,7 +79,17 @@ def band_problems(bands: Sequence[BandEdges], span: Span) -> Iterator[Problem]:
     for place, band in enumerate(bands):
         if band.low is not None and band.high is not None and band.low > band.high:
             yield Problem(f"/{place}", "Awal pita lebih besar daripada akhirnya")
+        elif _outside(band, span):
+            reach = f"{_shown(span.low, span)} " + (
+                "ke atas" if span.high is None else f"sampai {_shown(span.high, span)}"
+            )
+            yield Problem(f"/{place}", f"Pita tidak pernah tercapai: nilai yang mungkin hanya {reach}")
     yield from _seam_problems(bands, span)
+
+
+def _outside(band: BandEdges, span: Span) -> bool:
+    below = band.high is not None and band.high < span.low
+    return below or (span.high is not None and band.low is not None and band.low > span.high)
 
 
 def _seam_problems(bands: Sequence[BandEdges], span: Span) -> Iterator[Problem]:
@@ -130,6 +140,86 @@ def matrix_problems(
     for name in classes:
         if name not in {given for _, given in rows}:
             yield Problem("", f"Kelas {name} tidak pernah tercapai")
+    yield from _order_problems(rows, classes)
+
+
+def _order_problems(rows: Sequence[tuple[Collection[str], str]], classes: Sequence[str]) -> Iterator[Problem]:
+    """Classes are listed from the lowest to the highest: meeting more must never give a lower one."""
+    rank = {name: place for place, name in enumerate(classes)}
+    ranked = [(place, frozenset(met), rank[name]) for place, (met, name) in enumerate(rows) if name in rank]
+    for place, met, own in ranked:
+        fewer = [other for _, less, other in ranked if less < met and other > own]
+        if fewer:
+            detail = f"Memenuhi lebih banyak dimensi memberi kelas yang lebih rendah daripada {classes[max(fewer)]}"
+            yield Problem(f"/{place}/class", detail)
+
+
+@dataclass(frozen=True)
+class ScoreRange:
+    """Lowest and highest score of an indicator, its weight, and whether it can be without a score."""
+
+    low: int
+    high: int
+    weight: Decimal
+    left_out: bool = False
+
+
+_MOST_WEIGHT = 10**12
+"""Weights as whole numbers add up to less, so that a weighted mean with four decimals fits 64 bits."""
+
+
+def too_many_digits(weights: Sequence[Decimal]) -> bool:
+    """Whether weights are too large or too fine for whole-number arithmetic of 64 bits."""
+    return sum(common_weights(weights)) >= _MOST_WEIGHT
+
+
+def index_range(
+    scores: Sequence[ScoreRange], decimals: int, *, half_up: bool, skipping: bool
+) -> tuple[Decimal, Decimal]:
+    """Lowest and highest index that indicators of these scores can give together, rounded as the index is.
+
+    `skipping`: indicators without a score are left out of the mean, so it may rest on the extreme ones alone.
+    """
+    weights = common_weights([one.weight for one in scores])
+    ends = []
+    for sign, chosen in ((-1, [one.low for one in scores]), (1, [one.high for one in scores])):
+        kept = sorted(zip(chosen, weights, scores, strict=True), key=lambda one: (one[2].left_out, -sign * one[0]))
+        total = weight = 0
+        for score, own, part in kept:
+            # An indicator that may be left out counts only where it takes the mean further.
+            if skipping and part.left_out and weight and sign * (score * weight - total) <= 0:
+                continue
+            total, weight = total + score * own, weight + own
+        ends.append(Decimal(_rounded_quotient(total * 10**decimals, weight, half_up=half_up)).scaleb(-decimals))
+    return ends[0], ends[1]
+
+
+def _rounded_quotient(numerator: int, divisor: int, *, half_up: bool) -> int:
+    whole, rest = divmod(numerator, divisor)
+    twice = 2 * rest - divisor
+    return whole + int(twice > 0 or (twice == 0 and (half_up or whole % 2 == 1)))
+
+
+def threshold_problem(threshold: Decimal, lowest: Decimal, highest: Decimal) -> str | None:
+    """A threshold that no village can reach, or that every village reaches."""
+    if highest < threshold:
+        return f"Ambang {threshold} tidak pernah tercapai: indeks tertinggi yang mungkin {highest}"
+    if lowest >= threshold:
+        return f"Ambang {threshold} selalu terpenuhi: indeks terendah yang mungkin {lowest}"
+    return None
+
+
+def reach_problems(
+    rows: Sequence[tuple[Collection[str], str]], reached: Mapping[str, tuple[bool, bool]], classes: Sequence[str]
+) -> Iterator[Problem]:
+    """Classes that no attainable combination leads to.
+
+    `reached` says of each dimension whether its threshold can be missed and whether it can be met.
+    """
+    possible = {name for met, name in rows if all(can[code in met] for code, can in reached.items())}
+    for name in classes:
+        if name not in possible:
+            yield Problem("", f"Kelas {name} tidak dapat dicapai dengan indeks yang mungkin")
 
 
 def all_combinations(names: Sequence[str]) -> Iterator[frozenset[str]]:

@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.facts import Facts, FamilyPlanningFacts, PopulationFacts, ProfileFacts
+from contracts.regions import Period
 from kit.paging import ListFilters
 from kit.problems import FieldError
 from services.scoring.rulesets.document import ActorCode, ActorNumber, Labels, LegalBasis, Ruleset, Status
+from services.scoring.rulesets.inputs import INTERVENTIONS, fact_inputs
 from services.scoring.rulesets.tables import InForceEntry, StoredRuleset
 
 MOST_VILLAGES = 5_000
 """Most villages evaluated in one call."""
 
 
+def _calendar_day(text: str) -> str:
+    dt.date.fromisoformat(text)
+    return text
+
+
+def _known_place(path: str) -> str:
+    if path not in _DATED:
+        raise ValueError("a month belongs to a kind of report or to one of its answers, such as population.pus")
+    return path
+
+
+_DATED = frozenset(".".join(path.split(".")[:n]) for path in fact_inputs() for n in (1, 2, 3)) - {INTERVENTIONS}
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2026-01-31"]), AfterValidator(_calendar_day)]
+"""A calendar day, kept as text: the engine compares it as text, and thousands of villages are checked at once."""
+DatedPlace = Annotated[str, AfterValidator(_known_place)]
+
+
 class InterventionFacts(Facts):
-    """What counts of an intervention: who took part."""
+    """What counts of an intervention: who took part and, for rulesets with a time window, when."""
 
     actors: list[ActorNumber | ActorCode] | None = None
+    date: Day | None = None
 
 
 class VillageFactsIn(Facts):
@@ -31,6 +51,15 @@ class VillageFactsIn(Facts):
     population: PopulationFacts | None = None
     family_planning: FamilyPlanningFacts | None = None
     interventions: list[InterventionFacts] | None = None
+    periods: dict[DatedPlace, Period] | None = Field(
+        None,
+        description="Month by kind of report and, where an answer is of another month, by its path. A ruleset that "
+        "limits the age of reports does not assess what has no month",
+        examples=[{"population": "2026-01", "population.pus": "2025-11"}],
+    )
+    as_of: Day | None = Field(
+        None, description="Day for which the village is assessed, where the ruleset looks at time; today if left out"
+    )
 
 
 EvaluationOut = dict[str, int | str | None]

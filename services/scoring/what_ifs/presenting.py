@@ -9,8 +9,9 @@ from services.scoring.assessments.presenting import completeness, ruleset_used, 
 from services.scoring.assessments.schemas import texts
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.explanation import IndicatorExplanation, VillageExplanation, explain
+from services.scoring.rulesets.inputs import fact_inputs
 from services.scoring.villages.tables import Village
-from services.scoring.what_ifs.rules import not_asked, suppose
+from services.scoring.what_ifs.rules import not_asked, redated, suppose
 from services.scoring.what_ifs.schemas import (
     IndicatorChange,
     IndicatorSide,
@@ -24,9 +25,14 @@ from services.scoring.what_ifs.schemas import (
 def what_if(village: Village, inputs: VillageInputs, asked: WhatIfIn, engine: Engine) -> WhatIfOut:
     """The village as it is and as it would be, under one ruleset."""
     supposed = asked.facts.model_dump(mode="json", exclude_unset=True)
-    planned = [{"actors": one.actors} for one in asked.interventions]
-    changed = suppose(inputs.facts, supposed) | {"interventions": [*inputs.facts["interventions"], *planned]}
-    before, after = explain(engine, inputs.facts), explain(engine, changed)
+    day = (asked.as_of or inputs.as_of).isoformat()
+    own = inputs.facts | {"as_of": day}
+    planned = [{"actors": one.actors, "date": one.date.isoformat() if one.date else day} for one in asked.interventions]
+    changed = suppose(own, supposed) | {
+        "interventions": [*own["interventions"], *planned],
+        "periods": redated(own["periods"], supposed, fact_inputs(), day[:7]),
+    }
+    before, after = explain(engine, own), explain(engine, changed)
     pairs = list(zip(before.indicators, after.indicators, strict=True))
     return WhatIfOut(
         supposed=True,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from services.scoring.facts.rules import group_of
 
 
 def suppose(facts: Mapping[str, Any], supposed: Mapping[str, Any]) -> dict[str, Any]:
@@ -16,6 +18,23 @@ def suppose(facts: Mapping[str, Any], supposed: Mapping[str, Any]) -> dict[str, 
         else:
             changed[name] = value
     return changed
+
+
+def redated(
+    periods: Mapping[str, str], supposed: Mapping[str, Any], paths: Iterable[str], month: str
+) -> dict[str, str]:
+    """Periods with what is supposed as reported in this month; answers that are left as they are keep theirs.
+
+    `paths` are all facts that reports can hold.
+    """
+    told = {group_of(path) for path in paths_of(supposed)}
+    kinds = {group.partition(".")[0] for group in told}
+    changed = dict(periods)
+    for path in paths:
+        kind, group = path.partition(".")[0], group_of(path)
+        if kind in kinds and kind in periods and group not in told:
+            changed.setdefault(group, periods[kind])
+    return changed | dict.fromkeys(told | kinds, month)
 
 
 def paths_of(supposed: Mapping[str, Any]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date as calendar_date
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -32,6 +33,7 @@ class SupposedIntervention(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     actors: Annotated[list[ActorCode], Field(min_length=1, max_length=_MOST_ACTORS, examples=[["dinas-kesehatan"]])]
+    date: calendar_date | None = Field(None, description="When; on the day of the supposition if left out")
 
 
 class WhatIfIn(BaseModel):
@@ -46,6 +48,11 @@ class WhatIfIn(BaseModel):
     interventions: list[SupposedIntervention] = Field(default_factory=list, max_length=MOST_INTERVENTIONS)
     ruleset: str | None = Field(
         None, max_length=64, description="Both sides under this published ruleset; the one in force if left out"
+    )
+    as_of: calendar_date | None = Field(
+        None,
+        description="Both sides on this day, where the ruleset looks at time; today if left out. What is supposed counts "
+        "as reported in its month",
     )
 
 
