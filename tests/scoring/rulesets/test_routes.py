@@ -38,15 +38,17 @@ class TestRulesets:
         items = (await scoring.get("/rulesets", headers=caller("reader"))).json()["items"]
         shown = [(one["id"], one["status"], one["in_force"], one["legal_basis"]["certainty"]) for one in items]
         assert shown == [
+            ("kkb-2026", "published", False, "proposal"),
             ("web-2021", "published", True, "as_implemented"),
             ("web-2021-intended", "published", False, "proposal"),
         ]
 
     async def test_happy_pages(self, scoring: httpx.AsyncClient) -> None:
         first = (await scoring.get("/rulesets?limit=1", headers=caller("reader"))).json()
-        query = {"limit": 1, "cursor": first["next_cursor"]}
+        query = {"limit": 2, "cursor": first["next_cursor"]}
         second = (await scoring.get("/rulesets", params=query, headers=caller("reader"))).json()
-        assert [one["id"] for one in (*first["items"], *second["items"])] == ["web-2021", "web-2021-intended"]
+        ids = [one["id"] for one in (*first["items"], *second["items"])]
+        assert ids == ["kkb-2026", "web-2021", "web-2021-intended"]
         assert second["next_cursor"] is None
 
     async def test_happy_the_document_is_what_the_digest_covers(self, scoring: httpx.AsyncClient) -> None:
