@@ -13,6 +13,7 @@ from services.scoring.determinations.routes import router as determinations
 from services.scoring.facts.actions import take_registry_events
 from services.scoring.histories.routes import router as histories
 from services.scoring.interventions.actions import take_intervention_events
+from services.scoring.paths.routes import router as paths
 from services.scoring.rebuilding import PROJECTION
 from services.scoring.recomputations.routes import router as recomputations
 from services.scoring.recomputations.worker import run_recomputations
@@ -23,7 +24,17 @@ SERVICE = Service(
     name="scoring",
     title="Scoring",
     description="Rulesets as published data, the class of every Kampung KB under them, and why.",
-    routers=(assessments, histories, what_ifs, class_counts, recomputations, determinations, rulesets, comparisons),
+    routers=(
+        assessments,
+        histories,
+        what_ifs,
+        paths,
+        class_counts,
+        recomputations,
+        determinations,
+        rulesets,
+        comparisons,
+    ),
     subscriptions=(
         Subscription("scoring-registry", "KKB_REGISTRY", "kkb.registry.>", take_registry_events),
         Subscription("scoring-interventions", "KKB_INTERVENTIONS", "kkb.interventions.>", take_intervention_events),

@@ -30,10 +30,11 @@ from services.scoring.rulesets.document import Direction, operands
 from services.scoring.rulesets.engine import Engine, as_decimal
 from services.scoring.rulesets.explanation import VillageExplanation, explain
 from services.scoring.rulesets.inputs import INTERVENTIONS
+from services.scoring.villages.tables import Village
 from services.scoring.what_ifs.schemas import Outcome
 
 
-def path_to(inputs: VillageInputs, engine: Engine, to: VillageClass | None) -> PathOut:
+def path_to(village: Village, inputs: VillageInputs, engine: Engine, to: VillageClass | None) -> PathOut:
     """The village's path to a class, by default the next higher one. Long for a request's loop: run it in a thread.
 
     Raises:
@@ -46,20 +47,21 @@ def path_to(inputs: VillageInputs, engine: Engine, to: VillageClass | None) -> P
         detail = f"the ruleset {engine.ruleset.id} has no class {to}"
         raise Invalid(detail, errors=[{"pointer": "query:to", "detail": detail}])
     if to is None and place == len(engine.classes) - 1:
-        return _answer(inputs, engine, now, None, PathStatus.HIGHEST)
+        return _answer(village, inputs, engine, now, None, PathStatus.HIGHEST)
     wanted = place + 1 if to is None else engine.classes.index(to)
     to = engine.classes[wanted]
     if wanted <= place:
-        return _answer(inputs, engine, now, to, PathStatus.REACHED)
+        return _answer(village, inputs, engine, now, to, PathStatus.REACHED)
     found = find_path(engine, facts, wanted)
     if isinstance(found, NoPath):
         because = [_because(engine, one) for one in found.blocked]
-        return _answer(inputs, engine, now, to, PathStatus.UNREACHABLE, because=because)
+        return _answer(village, inputs, engine, now, to, PathStatus.UNREACHABLE, because=because)
     then = explain(engine, found.facts)
-    return _answer(inputs, engine, now, to, PathStatus.FOUND, **_path(engine, facts, found, now, then))
+    return _answer(village, inputs, engine, now, to, PathStatus.FOUND, **_path(engine, facts, found, now, then))
 
 
 def _answer(
+    village: Village,
     inputs: VillageInputs,
     engine: Engine,
     now: VillageExplanation,
@@ -81,7 +83,7 @@ def _answer(
     }
     said = nothing | path
     return PathOut(
-        village=village_of(inputs.village),
+        village=village_of(village),
         ruleset=ruleset_used(engine),
         village_class=now.village_class,
         to=to,
@@ -171,9 +173,7 @@ def _change(engine: Engine, change: Change) -> SupposedChange:
     )
 
 
-def _suppose(
-    engine: Engine, facts: VillageFacts, supposed: Mapping[str, Any], reports: Iterable[str]
-) -> Supposed:
+def _suppose(engine: Engine, facts: VillageFacts, supposed: Mapping[str, Any], reports: Iterable[str]) -> Supposed:
     told = {kind: {} for kind in reports} | nested({p: v for p, v in supposed.items() if p != INTERVENTIONS})
     known = len(facts.get(INTERVENTIONS) or ())
     planned = supposed.get(INTERVENTIONS, [])[known:]

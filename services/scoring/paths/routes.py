@@ -31,4 +31,4 @@ async def get_path(
     engine = await (in_force(session) if filters.ruleset is None else published(session, filters.ruleset))
     assessed = await store.find(session, reader, village)
     (inputs,) = await inputs_of(session, [assessed.village])
-    return await asyncio.to_thread(presenting.path_to, inputs, engine, filters.to)
+    return await asyncio.to_thread(presenting.path_to, assessed.village, inputs, engine, filters.to)

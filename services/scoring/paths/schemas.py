@@ -60,7 +60,9 @@ class Action(Answer):
     score_now: int | None
     score_then: int
     value_now: Decimal | None = Field(description="Null where a missing report or answer decides the score")
-    value_needed: Decimal | None = Field(description="Edge of the band of the new score; null where reporting is enough")
+    value_needed: Decimal | None = Field(
+        description="Edge of the band of the new score; null where reporting is enough"
+    )
     unit: Texts
     text: Texts = Field(description="What to do")
     changes: list[SupposedChange]
@@ -118,7 +120,9 @@ class PathOut(Answer):
     reports: list[str] = Field(description="Kinds of report to be made for the first time")
     actions: list[Action]
     side_effects: list[SideEffect]
-    then: Outcome | None = Field(description="What the village would be classed as, said by the engine; null without path")
+    then: Outcome | None = Field(
+        description="What the village would be classed as, said by the engine; null without path"
+    )
     suppose: Supposed | None = Field(description="The whole path as a supposition")
     because: list[Because] = Field(description="Empty where dimensions could be met one by one, but not together")
     simulated: bool = Field(description="The village or anything reported of it is made-up data")

@@ -21,7 +21,9 @@ _WHY = {
     "denominator_zero": Labels(id="{fact} dilaporkan 0", en="{fact} is reported as 0"),
     "too_few_people": Labels(id="jumlahnya tidak cukup: {fact}", en="there are too few: {fact}"),
     "no_more_choices": Labels(id="semua pilihan sudah dipakai", en="every choice is used already"),
-    "no_more_actors": Labels(id="semua macam pelaksana sudah terlibat", en="every kind of institution takes part already"),
+    "no_more_actors": Labels(
+        id="semua macam pelaksana sudah terlibat", en="every kind of institution takes part already"
+    ),
     "not_reported": Labels(id="laporan {fact} belum ada", en="there is no {fact} report"),
     "not_improvable": Labels(
         id="tidak ada yang dapat diubah oleh Kampung KB", en="there is nothing that the village can change"
@@ -76,7 +78,9 @@ class _Teller:
 
     def _reports(self, reports: Sequence[str]) -> list[str]:
         names = [self.language.pick(_REPORTS[kind]) for kind in reports]
-        return [self.language.say(f"laporkan {name} untuk bulan ini", f"report {name} for this month") for name in names]
+        return [
+            self.language.say(f"laporkan {name} untuk bulan ini", f"report {name} for this month") for name in names
+        ]
 
     def _answers(self, changes: Sequence[Change]) -> list[str]:
         say = self.language.say
@@ -119,7 +123,8 @@ class _Teller:
     def _stated(self, change: Change) -> str:
         label, number = self._label(change.path), self.language.number(change.after)
         return self.language.say(
-            f"laporkan {label} untuk bulan ini (diandaikan {number})", f"report {label} for this month (supposed {number})"
+            f"laporkan {label} untuk bulan ini (diandaikan {number})",
+            f"report {label} for this month (supposed {number})",
         )
 
     def _moved(self, changes: Sequence[Change]) -> list[str]:
@@ -176,7 +181,9 @@ def _obstacle(engine: Engine, obstacle: Obstacle, language: _Language) -> str:
     why = language.pick(_WHY[obstacle.code]).format(fact=_fact(engine, obstacle.path, language))
     if obstacle.best == NOT_ASSESSABLE:
         return language.say(f"{name} tidak dapat dinilai ({why})", f"{name} cannot be assessed ({why})")
-    return language.say(f"skor {name} paling tinggi {obstacle.best} ({why})", f"{name} scores {obstacle.best} at most ({why})")
+    return language.say(
+        f"skor {name} paling tinggi {obstacle.best} ({why})", f"{name} scores {obstacle.best} at most ({why})"
+    )
 
 
 def _fact(engine: Engine, path: str | None, language: _Language) -> str:
@@ -189,4 +196,3 @@ def _fact(engine: Engine, path: str | None, language: _Language) -> str:
 def _decimal(text: str | None, language: _Language) -> str:
     shown = text or ""
     return shown.replace(".", ",") if language.indonesian else shown
-
