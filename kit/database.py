@@ -174,9 +174,24 @@ async def copy_rows(
 
     JSON columns take their text.
     """
-    connection = await session.connection()
-    driver: Any = (await connection.get_raw_connection()).driver_connection
+    driver = await _driver(session)
     await driver.copy_records_to_table(table, records=records, columns=columns)
+
+
+async def fetch_rows(session: AsyncSession, statement: str, *values: Any) -> list[Any]:
+    """Many rows, past SQLAlchemy but inside the session's transaction: a third of the time for thousands of rows.
+
+    PostgreSQL's own parameters ($1), JSON comes as text. Not for a session's first statement, which begins the
+    transaction.
+    """
+    driver = await _driver(session)
+    rows: list[Any] = await driver.fetch(statement, *values)
+    return rows
+
+
+async def _driver(session: AsyncSession) -> Any:
+    connection = await session.connection()
+    return (await connection.get_raw_connection()).driver_connection
 
 
 async def insert_missing(session: AsyncSession, table: str, rows: Sequence[Mapping[str, Any]]) -> set[uuid.UUID]:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.events import ReportState
+from kit.database import fetch_rows
 from services.scoring.facts.rules import Report
 
 _APPLY = sa.text(
@@ -25,15 +26,15 @@ _APPLY = sa.text(
     "facts = excluded.facts "
     "WHERE excluded.revision > reported_facts.revision RETURNING village_id, period"
 )
-_LATEST = sa.text(
-    "SELECT DISTINCT ON (village_id, kind, source_system) village_id, kind, source_system, period, report_id, "
-    "revision, simulated, reported_at, facts::text AS facts FROM reported_facts "
-    "WHERE village_id = ANY(cast(:ids AS uuid[])) AND (cast(:until AS text) IS NULL OR period <= :until) "
+_LATEST = (
+    "SELECT DISTINCT ON (village_id, kind, source_system) village_id, report_id, kind, source_system, period, "
+    "revision, simulated, reported_at, facts::text FROM reported_facts "
+    "WHERE village_id = ANY($1) AND ($2::text IS NULL OR period <= $2) "
     "ORDER BY village_id, kind, source_system, period DESC"
 )
-_EVERY = sa.text(
-    "SELECT village_id, kind, source_system, period, report_id, revision, simulated, reported_at, facts::text AS facts "
-    "FROM reported_facts WHERE village_id = ANY(cast(:ids AS uuid[]))"
+_EVERY = (
+    "SELECT village_id, report_id, kind, source_system, period, revision, simulated, reported_at, facts::text "
+    "FROM reported_facts WHERE village_id = ANY($1)"
 )
 
 
@@ -80,19 +81,18 @@ async def latest(session: AsyncSession, ids: Iterable[UUID], until: str | None =
 
     `until` a month (YYYY-MM) only reports of it or earlier.
     """
-    return _by_village((await session.execute(_LATEST, {"ids": list(ids), "until": until})).all())
+    return _by_village(await fetch_rows(session, _LATEST, list(ids), until))
 
 
 async def every(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, list[Report]]:
     """All reports by village, of every month; villages without reports are left out."""
     if not ids:
         return {}
-    return _by_village((await session.execute(_EVERY, {"ids": list(ids)})).all())
+    return _by_village(await fetch_rows(session, _EVERY, list(ids)))
 
 
 def _by_village(rows: Iterable[Any]) -> dict[UUID, list[Report]]:
     found: dict[UUID, list[Report]] = {}
-    for village, kind, source, period, report_id, revision, simulated, reported_at, facts in rows:
-        report = Report(report_id, kind, source, period, revision, simulated, reported_at, orjson.loads(facts))
-        found.setdefault(village, []).append(report)
+    for village, *report, facts in rows:
+        found.setdefault(village, []).append(Report._make((*report, orjson.loads(facts))))
     return found

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.events import InterventionActor, InterventionState
+from kit.database import fetch_rows
 
 _CLAIM = sa.text(
     "INSERT INTO interventions (id, village_id, version, date, actors, simulated, withdrawn) "
@@ -30,16 +31,14 @@ _APPLY = sa.text(
     "date = excluded.date, actors = excluded.actors, simulated = excluded.simulated, withdrawn = excluded.withdrawn "
     "WHERE excluded.version > interventions.version RETURNING id"
 )
-_OF_VILLAGES = sa.text(
-    "SELECT village_id, date, actors::text AS actors, simulated FROM interventions "
-    "WHERE village_id = ANY(cast(:ids AS uuid[])) AND NOT withdrawn "
-    "AND (cast(:until AS text) IS NULL OR date < to_date(:until, 'YYYY-MM') + interval '1 month') "
-    "ORDER BY village_id, date, id"
+_OF_VILLAGES = (
+    "SELECT village_id, date, actors::text, simulated FROM interventions "
+    "WHERE village_id = ANY($1) AND NOT withdrawn "
+    "AND ($2::text IS NULL OR date < to_date($2, 'YYYY-MM') + interval '1 month') ORDER BY village_id, date, id"
 )
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(NamedTuple):
     """One intervention that counts: when, who took part, whether it is made up."""
 
     date: date
@@ -97,8 +96,6 @@ async def of_villages(session: AsyncSession, ids: Iterable[UUID], until: str | N
     `until` a month (YYYY-MM) only those that took place in it or earlier.
     """
     found: dict[UUID, list[Done]] = {}
-    for village, day, actors, simulated in (
-        await session.execute(_OF_VILLAGES, {"ids": list(ids), "until": until})
-    ).all():
+    for village, day, actors, simulated in await fetch_rows(session, _OF_VILLAGES, list(ids), until):
         found.setdefault(village, []).append(Done(day, orjson.loads(actors), simulated))
     return found
