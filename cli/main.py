@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import dead_letters, import_siga, imports, keys, rebuild
+from cli import dead_letters, import_siga, imports, keys, rebuild, recompute
 from cli.access import DEFAULT_URL, Access
 from cli.changes import show_changes
 from cli.checksums import compare_checksums
@@ -16,6 +16,7 @@ from cli.classes import show_classes
 from cli.explain import explain_village
 from cli.failures import Failure
 from cli.findings import list_findings
+from cli.history import show_history, show_trend
 from cli.screen import console
 from cli.villages import list_villages
 from cli.what_if import ask_what_if
@@ -63,6 +64,8 @@ app.add_typer(import_siga.app, name="import")
 app.command("classes")(show_classes)
 app.command("explain")(explain_village)
 app.command("what-if")(ask_what_if)
+app.command("history")(show_history)
+app.command("trend")(show_trend)
 app.command("villages")(list_villages)
 app.command("findings")(list_findings)
 app.command("changes")(show_changes)
@@ -71,6 +74,7 @@ app.add_typer(imports.app, name="imports")
 app.add_typer(keys.app, name="keys")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(rebuild.app, name="rebuild")
+app.add_typer(recompute.app, name="recompute")
 app.command("re-emit")(rebuild.re_emit)
 
 

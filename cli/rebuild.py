@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.access import gateway_of
 from cli.client import Gateway, segment
 from cli.failures import Failure
+from cli.jobs import wait_for
 from cli.options import DEFAULT_LIMIT, AsJson, Limit, Region
 from cli.screen import console, moment, more_than, number, show_json, show_table, table
 from cli.words import REBUILD_FAILURES, REBUILD_SOURCES, REBUILD_STATES
 
 app = typer.Typer(help="Bangun ulang proyeksi suatu layanan dari peristiwa.", no_args_is_help=True)
 
-_POLL_SECONDS = 0.5
 _OWNERS = {"scoring": ("registry", "interventions"), "interventions": ("registry",)}
 """Whose events each service with a projection follows."""
 _OF_RE_EMISSION = ("service", "region", "feed_id", "events", "first_position", "last_position", "started_at")
@@ -157,7 +155,7 @@ def _rebuild(gateway: Gateway, service: Service, source: str, dry_run: bool, rea
             given = {"re_emissions": [{name: one[name] for name in _OF_RE_EMISSION} for one in told]}
             gateway.put(f"{path}/re-emissions", json.dumps(given).encode(), "application/json")
     try:
-        done = _wait(gateway, path, _how_far)
+        done = wait_for(gateway, path, _how_far)
     except KeyboardInterrupt:
         raise Failure(
             f"Pembangunan ulang tetap berjalan; lihat nanti: kkb rebuild show {service.value} {path.rpartition('/')[2]}"
@@ -191,24 +189,10 @@ def _re_emitted(gateway: Gateway, owner: str, reason: str, region: str | None = 
     """A re-emission that is done."""
     path = f"/re-emissions/{owner}"
     started = gateway.post(path, {"reason": reason, "region": region})
-    done = _wait(gateway, f"{path}/{started['id']}", lambda job: (f"{owner} mengumumkan ulang", job["events"], None))
+    done = wait_for(gateway, f"{path}/{started['id']}", lambda job: (f"{owner} mengumumkan ulang", job["events"], None))
     if done["state"] == "failed":
         raise Failure(f"{owner} gagal mengumumkan ulang.\n  {done['failure']}")
     return done
-
-
-def _wait(gateway: Gateway, path: str, how_far: Callable[[Any], tuple[str, int, int | None]]) -> dict[str, Any]:
-    """The job once it has ended; shows how far it is until then."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        while True:
-            found: dict[str, Any] = gateway.get(path)
-            description, completed, total = how_far(found)
-            bar.update(task, description=description, completed=completed, total=total)
-            if found["finished_at"] is not None:
-                return found
-            time.sleep(_POLL_SECONDS)
 
 
 def _how_far(job: dict[str, Any]) -> tuple[str, int, int | None]:

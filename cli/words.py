@@ -91,6 +91,14 @@ REBUILD_STATES = {
     "failed": "gagal",
 }
 
+RECOMPUTATION_STATES = {
+    "queued": "menunggu",
+    "running": "berjalan",
+    "done": "selesai",
+    "cancelled": "dihentikan",
+    "failed": "gagal",
+}
+
 REBUILD_FAILURES = {
     "stream_incomplete": "Aliran peristiwa tidak lengkap; bangun ulang dengan --from-services.",
     "re_emission_incomplete": "Tidak semua yang diumumkan ulang ada di aliran peristiwa; coba lagi.",

@@ -64,6 +64,41 @@ class TestClasses:
         assert "query:by" in result.stderr
 
 
+class TestHistory:
+    async def test_months_of_a_village(self, kkb: Kkb, reported: str) -> None:
+        result = await kkb("history", VILLAGE)
+        assert result.exit_code == 0, result.output
+        assert "SIMULASI" in result.stdout
+        assert "2024-07" in result.stdout
+        assert "Dasar" in result.stdout
+        (month,) = json.loads((await kkb("history", VILLAGE, "--json")).stdout)["items"]
+        assert (month["period"], month["class"]) == ("2024-07", "dasar")
+
+    async def test_trend_of_a_region(self, kkb: Kkb, reported: str) -> None:
+        result = await kkb("trend", "--region", "33.25.02", "--from", "2024-06", "--to", "2024-07")
+        assert result.exit_code == 0, result.output
+        assert "Kelas 1 Kampung KB aktif di 33.25.02" in result.stdout
+        june, july = (line.split() for line in result.stdout.splitlines() if line.strip().startswith("2024-0"))
+        assert (june, july) == (["2024-06", *"0000100"], ["2024-07", *"1000000"])
+
+    async def test_months_that_are_none(self, kkb: Kkb) -> None:
+        result = await kkb("trend", "--from", "2025-09", "--to", "2025-08")
+        assert result.exit_code == 1
+        assert "query:from" in result.stderr
+
+
+class TestRecompute:
+    async def test_followed_to_its_end_and_listed(self, kkb: Kkb, reported: str) -> None:
+        result = await kkb("recompute", "start", "--region", "33.25.02", "--since", "2024-01", "--reason", "uji kkb")
+        assert result.exit_code == 0, result.output
+        assert "selesai: 1 dari 1 Kampung KB dinilai, 0 berubah, 0 diumumkan" in result.stdout
+        number = result.stdout.split()[2]
+        assert number in (await kkb("recompute", "list")).stdout
+        assert "selesai" in (await kkb("recompute", "show", number)).stdout
+        for command in ("cancel", "resume"):
+            assert (await kkb("recompute", command, number)).exit_code == 1
+
+
 class TestExplain:
     async def test_class_scores_sources_and_what_is_missing(self, kkb: Kkb, reported: str) -> None:
         result = await kkb("explain", VILLAGE)
