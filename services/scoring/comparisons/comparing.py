@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.classes import VillageClass
-from services.scoring.rulesets.columns import VillageFacts
+from services.scoring.rulesets.columns import Columns, VillageFacts
 from services.scoring.rulesets.engine import NOT_ASSESSABLE, Engine, dimension_index
 
 Bools = npt.NDArray[np.bool_]
@@ -31,7 +31,9 @@ class Pair:
 
     def compare(self, villages: Sequence[VillageFacts]) -> Compared:
         """What both make of villages, in their order. Long for thousands: run it in a thread."""
-        before, after = self.a.evaluate(villages), self.b.evaluate(villages)
+        # read once for both: that is most of the work
+        columns = Columns(villages, {*self.a.paths, *self.b.paths})
+        before, after = self.a.evaluate_columns(columns), self.b.evaluate_columns(columns)
         classes_a, classes_b = _classes(self.a, before.classes), _classes(self.b, after.classes)
         sides = [(_column(before.scores, one), _column(after.scores, other)) for one, other in self.places]
         differs = np.stack([one != other for one, other in sides], axis=1)

@@ -178,9 +178,12 @@ class Engine:
         with its actors and date), and for rulesets that look at time the months of the reports and the day of the
         assessment (see `VillageFacts`); keys that are absent count as not reported, or not known.
         """
-        columns = Columns(villages, self.paths)
+        return self.evaluate_columns(Columns(villages, self.paths))
+
+    def evaluate_columns(self, columns: Columns) -> Evaluation:
+        """Score villages that were read into columns, which must have all of the ruleset's paths."""
         values = [self._value(compiled, columns) for compiled in self.indicators]
-        scores = np.empty((len(villages), len(values)), dtype=np.int8)
+        scores = np.empty((columns.size, len(values)), dtype=np.int8)
         for place, (compiled, value) in enumerate(zip(self.indicators, values, strict=True)):
             banded = compiled.scores[compiled.band_of(value.units)]
             scores[:, place] = np.where(value.missing, compiled.score_when_missing, banded)
