@@ -62,20 +62,21 @@ def facts_in_force(reports: Iterable[Report]) -> InForce:
 
 def _take(report: Report, prefix: str, answers: Mapping[str, Any], chosen: dict[str, Any], in_force: InForce) -> None:
     """Take from a report what no newer one has answered."""
+    sources = in_force.sources
     for name, answer in answers.items():
         group = prefix + name
-        if group in _EACH_MEMBER:
-            _take(report, group + ".", answer or {}, chosen.setdefault(name, {}), in_force)
-        elif group not in in_force.sources and _answers(answer):
-            in_force.sources[group] = report
-            chosen[name] = answer
-            if report.period != in_force.newest_period[report.kind]:
-                in_force.older_periods[group] = report.period
-
-
-def _answers(answer: Any) -> bool:
-    """Whether a group says anything: an empty list is an answer ("none"), a group of blanks is not."""
-    return any(value is not None for value in answer.values()) if type(answer) is dict else answer is not None
+        if answer is None or group in sources:
+            continue
+        if type(answer) is dict:
+            if group in _EACH_MEMBER:
+                _take(report, group + ".", answer, chosen.setdefault(name, {}), in_force)
+                continue
+            if all(value is None for value in answer.values()):  # an empty list is an answer ("none"), blanks are not
+                continue
+        sources[group] = report
+        chosen[name] = answer
+        if report.period != in_force.newest_period[report.kind]:
+            in_force.older_periods[group] = report.period
 
 
 def latest_of_each_source(reports: Iterable[Report]) -> list[Report]:
