@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -37,7 +38,19 @@ def encode_cursor(*position: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(position, default=str).encode()).decode().rstrip("=")
 
 
-_READ: dict[type, Callable[[str], Any]] = {date: date.fromisoformat, datetime: datetime.fromisoformat, UUID: UUID}
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError("not one of our cursors") from error
+
+
+_READ: dict[type, Callable[[str], Any]] = {
+    date: date.fromisoformat,
+    datetime: datetime.fromisoformat,
+    Decimal: _decimal,
+    UUID: UUID,
+}
 
 
 def _part(value: Any, kind: type) -> Any:
@@ -48,7 +61,7 @@ def _part(value: Any, kind: type) -> Any:
 
 
 def decode_cursor(cursor: str | None, *kinds: type, pointer: str = "query:cursor") -> tuple[Any, ...] | None:
-    """The sort key a cursor stands for, its parts as `kinds` say (str, int, date, datetime, UUID); None at the beginning.
+    """The sort key a cursor stands for, its parts as `kinds` say (str, int, date, datetime, Decimal, UUID); None at the beginning.
 
     Raises:
         Invalid: the cursor was not made by us.

@@ -1,6 +1,7 @@
 """All tables of the scoring service, for migrations."""
 
 import services.scoring.assessments.tables
+import services.scoring.class_counts.tables
 import services.scoring.determinations.tables
 import services.scoring.facts.tables
 import services.scoring.histories.tables

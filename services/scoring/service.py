@@ -7,6 +7,7 @@ from kit.process import Service
 from services.scoring.assessments.actions import keep_up_to_date
 from services.scoring.assessments.routes import router as assessments
 from services.scoring.checksums import CHECKSUMS
+from services.scoring.class_counts.actions import keep_tallies_short
 from services.scoring.class_counts.routes import router as class_counts
 from services.scoring.comparisons.routes import router as comparisons
 from services.scoring.determinations.routes import router as determinations
@@ -39,7 +40,7 @@ SERVICE = Service(
         Subscription("scoring-registry", "KKB_REGISTRY", "kkb.registry.>", take_registry_events),
         Subscription("scoring-interventions", "KKB_INTERVENTIONS", "kkb.interventions.>", take_intervention_events),
     ),
-    workers=(keep_up_to_date, run_recomputations),
+    workers=(keep_up_to_date, keep_tallies_short, run_recomputations),
     checksums=CHECKSUMS,
     projection=PROJECTION,
     tags={

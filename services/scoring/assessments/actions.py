@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from kit.problems import is_database_away
 from services.scoring.assessments import store
 from services.scoring.assessments.rules import Verdict, day_of, verdict_of
 from services.scoring.facts import store as facts
+from services.scoring.facts.readiness import readiness_of
 from services.scoring.facts.rules import InForce, Report, facts_in_force
 from services.scoring.histories.actions import Judged, record
 from services.scoring.histories.rules import EVERY_PERIOD, NEWEST_PERIOD
@@ -117,8 +119,8 @@ async def assess(session: AsyncSession, since: Mapping[UUID, str], *, anew: bool
     told = stored | await store.announced(session, (i for i in _ids(inputs) if anew or i not in stored))
     verdicts = [verdict_of(evaluation, place, simulated=one.simulated) for place, one in enumerate(inputs)]
     found = _Findings(stored, told, clock.now(), anew=anew)
-    for one, verdict in zip(inputs, verdicts, strict=True):
-        found.add(one, verdict, since[one.village.id])
+    for place, (one, verdict) in enumerate(zip(inputs, verdicts, strict=True)):
+        found.add(one, verdict, evaluation.distance_of(place), since[one.village.id])
     await store.write(session, found.rows)
     await record(session, engine, found.judged, found.now)
     await publish(session, found.news)
@@ -139,9 +141,9 @@ class _Findings:
         self.lost = 0
         self._stored, self._told, self._anew = stored, told, anew
 
-    def add(self, one: VillageInputs, verdict: Verdict, since: str) -> None:
+    def add(self, one: VillageInputs, verdict: Verdict, distance: str | None, since: str) -> None:
         stored, before = self._stored.get(one.village.id), self._told.get(one.village.id)
-        row = _row(one, verdict, before, self.now)
+        row = _row(one, verdict, before, self.now) | _derived(one, distance)
         is_news = before is None or row["version"] != before["version"]
         if is_news and before is not None and stored is None and not self._anew:
             self.lost += 1
@@ -170,6 +172,15 @@ def _row(one: VillageInputs, verdict: Verdict, before: dict[str, Any] | None, no
         **own,
         "version": version if same else version + 1,
         "assessed_at": before["assessed_at"] if before is not None and same else now,
+    }
+
+
+def _derived(one: VillageInputs, distance: str | None) -> dict[str, Any]:
+    """What lists and tables ask for, and is no part of the verdict."""
+    return {
+        "distance": None if distance is None else Decimal(distance),
+        "newest_periods": one.in_force.newest_period,
+        "readiness": readiness_of(one.in_force.facts),
     }
 
 

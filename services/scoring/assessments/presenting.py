@@ -36,7 +36,7 @@ def summary(assessed: Assessed) -> AssessmentOut:
     one = assessed.assessment
     return AssessmentOut.model_validate(
         {
-            **one.model_dump(exclude={"village_id", "region_code", "active", "answered", "asked"}),
+            **one.model_dump(exclude={"village_id", "region_code", "active", "answered", "asked", "readiness"}),
             "village": village_of(assessed.village),
             "completeness": completeness(one.answered, one.asked),
         }

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Path, Query
 from kit import clock
 from kit.access import Caller, Scope, requires
 from kit.database import Session, read_one_moment
-from kit.paging import Page, page_of
+from kit.paging import Page
 from kit.problems import RegionForbidden, VillageUnknown, problems
-from services.scoring.assessments import presenting, store
+from services.scoring.assessments import lists, presenting, store
 from services.scoring.assessments.actions import inputs_of
-from services.scoring.assessments.schemas import AssessmentDetail, AssessmentFilters, AssessmentOut
+from services.scoring.assessments.schemas import AssessmentDetail, AssessmentListFilters, AssessmentOut
 from services.scoring.rulesets.library import in_force
 
 router = APIRouter(prefix="/assessments", tags=["assessments"])
@@ -26,12 +26,11 @@ VillageRef = Annotated[
 
 @router.get("", responses=problems(RegionForbidden))
 async def list_assessments(
-    reader: AssessmentReader, session: Session, filters: Annotated[AssessmentFilters, Query()]
+    reader: AssessmentReader, session: Session, filters: Annotated[AssessmentListFilters, Query()]
 ) -> Page[AssessmentOut]:
-    """List the classes of the active Kampung KB of your region by region code."""
-    out = [presenting.summary(assessed) for assessed in await store.list_page(session, reader, filters)]
-    items, cursor = page_of(out, filters.limit, lambda a: a.village.region_code, lambda a: a.village.id)
-    return Page(items=items, next_cursor=cursor)
+    """List the classes of the active Kampung KB of your region, by region code or in another order."""
+    found, cursor = await lists.page(session, reader, filters, await in_force(session), clock.today())
+    return Page(items=[presenting.summary(assessed) for assessed in found], next_cursor=cursor)
 
 
 @router.get("/{village}", responses=problems(VillageUnknown))

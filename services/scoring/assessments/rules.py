@@ -6,10 +6,21 @@ from calendar import monthrange
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
 
 from services.scoring.rulesets.engine import Evaluation
 
 _MONTHS = 12
+
+
+class CompletenessBand(StrEnum):
+    """How much of what is asked was reported, in percent; each band ends below where the next begins."""
+
+    NOTHING = "0"
+    LITTLE = "1-49"
+    HALF = "50-79"
+    MOST = "80-99"
+    ALL = "100"
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,12 @@ def day_of(month: str | None, today: date) -> date:
         return today
     year, number = map(int, month.split("-"))
     return min(date(year, number, monthrange(year, number)[1]), today)
+
+
+def months_before(today: date, months: int) -> str:
+    """The calendar month (YYYY-MM) so many months before today's."""
+    year, month = divmod(today.year * _MONTHS + today.month - 1 - months, _MONTHS)
+    return f"{year:04d}-{month + 1:02d}"
 
 
 def percent(part: int, whole: int) -> Decimal | None:

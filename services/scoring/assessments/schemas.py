@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,14 +14,57 @@ from contracts.events import RegionNames
 from contracts.facts import ReportKind
 from contracts.regions import RegionCode
 from kit.paging import ListFilters
+from services.scoring.assessments.rules import CompletenessBand
+
+ScoreFilter = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}:([1-4]|none)$")]
 
 
-class AssessmentFilters(ListFilters):
-    """Filters of the list of assessments."""
+class AssessmentFilters(BaseModel):
+    """Which assessments are meant."""
+
+    model_config = ConfigDict(extra="forbid")
 
     region: RegionCode | None = Field(None, description="Only inside this region")
     village_class: VillageClass | None = Field(None, alias="class")
+    score: list[ScoreFilter] = Field(
+        [],
+        max_length=50,
+        description="Indicator and score, such as input_pokja:1; `none` is not assessable. Several scores of one indicator "
+        "are alternatives, several indicators must all fit",
+        examples=[["input_pokja:1"]],
+    )
+    missing: list[ReportKind] = Field(
+        [], max_length=3, description="No report of this kind has ever arrived; several: of none of them"
+    )
+    older_than_months: int | None = Field(
+        None,
+        ge=0,
+        le=1200,
+        description="The newest report is of a month longer ago; never reported is `missing` instead",
+    )
+    older_kind: list[ReportKind] = Field(
+        [], max_length=3, description="Of these kinds (all of them) with older_than_months; of any kind where left out"
+    )
+    completeness: CompletenessBand | None = Field(
+        None, description="Percent of what is asked that was reported; each band ends below where the next begins"
+    )
+    completeness_from: int | None = Field(None, ge=0, le=100, description="At least so many percent were reported")
+    completeness_below: int | None = Field(None, ge=1, le=100, description="Less than so many percent were reported")
+    without_reports: bool | None = Field(None, description="No report of any kind has ever arrived, or some has")
     simulated: bool | None = Field(None, description="Only villages that rest, or do not rest, on made-up data")
+
+
+class AssessmentListFilters(AssessmentFilters, ListFilters):
+    """Filters and order of the list of assessments."""
+
+    sort: str = Field(
+        "region_code",
+        pattern="^-?[a-z][a-z0-9_]{0,63}$",
+        description="`region_code`, the code of a dimension (its index), or `distance` (index points to the next class: "
+        "closest to rising first); with - in front descending. Without an index a village stands below the lowest; in the "
+        "highest class it stands beyond the greatest distance",
+        examples=["distance", "-output"],
+    )
 
 
 class Answer(BaseModel):
@@ -63,6 +106,12 @@ class AssessmentOut(Answer):
     indexes: dict[str, str] = Field(description="Decimal strings by dimension")
     scores: dict[str, int] = Field(description="1-4 by indicator")
     completeness: Completeness
+    distance: Decimal | None = Field(
+        description="The smallest total of index points that lifts the village into a higher class; null in the highest"
+    )
+    newest_periods: dict[ReportKind, str] | None = Field(
+        description="Month of the newest report by kind; without a kind: never reported. Null for a moment after an update"
+    )
     without_reports: bool = Field(description="No report of any kind has ever arrived")
     simulated: bool = Field(description="The village or anything it is assessed from is made-up data")
     ruleset: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,32 +10,32 @@ from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from kit import problems
 from kit.access import Caller
-from kit.paging import decode_cursor
 from kit.scoping import subtree
-from services.scoring.assessments.rules import VERDICT
-from services.scoring.assessments.schemas import AssessmentFilters
+from services.scoring.assessments.rules import VERDICT, CompletenessBand
 from services.scoring.assessments.tables import Assessment
 from services.scoring.villages.store import by_reference
 from services.scoring.villages.tables import Village
 
 _WRITE = sa.text(
     "INSERT INTO assessments (village_id, region_code, active, without_reports, ruleset, ruleset_digest, "
-    "village_class, scores, indexes, answered, asked, simulated, version, assessed_at) "
+    "village_class, scores, indexes, answered, asked, simulated, version, assessed_at, distance, newest_periods, readiness) "
     "SELECT * FROM unnest(cast(:village_id AS uuid[]), cast(:region_code AS text[]), cast(:active AS bool[]), "
     "cast(:without_reports AS bool[]), cast(:ruleset AS text[]), cast(:ruleset_digest AS text[]), "
     "cast(:village_class AS text[]), cast(:scores AS jsonb[]), cast(:indexes AS jsonb[]), cast(:answered AS int[]), "
-    "cast(:asked AS int[]), cast(:simulated AS bool[]), cast(:version AS int[]), cast(:assessed_at AS timestamptz[])) "
+    "cast(:asked AS int[]), cast(:simulated AS bool[]), cast(:version AS int[]), cast(:assessed_at AS timestamptz[]), "
+    "cast(:distance AS numeric[]), cast(:newest_periods AS jsonb[]), cast(:readiness AS jsonb[])) "
     "ON CONFLICT (village_id) DO UPDATE SET region_code = excluded.region_code, active = excluded.active, "
     "without_reports = excluded.without_reports, ruleset = excluded.ruleset, "
     "ruleset_digest = excluded.ruleset_digest, village_class = excluded.village_class, scores = excluded.scores, "
     "indexes = excluded.indexes, answered = excluded.answered, asked = excluded.asked, "
-    "simulated = excluded.simulated, version = excluded.version, assessed_at = excluded.assessed_at"
+    "simulated = excluded.simulated, version = excluded.version, assessed_at = excluded.assessed_at, "
+    "distance = excluded.distance, newest_periods = excluded.newest_periods, readiness = excluded.readiness"
 )
 _TABLE: sa.Table = Assessment.__table__  # type: ignore[attr-defined]  # SQLModel adds __table__ at run time
 _COLUMNS = tuple(_TABLE.columns.keys())
@@ -43,9 +43,19 @@ _ANNOUNCED = sa.text(
     "SELECT e.entity, o.body FROM unnest(cast(:entities AS text[])) AS e(entity) CROSS JOIN LATERAL ("
     "SELECT body FROM outbox WHERE outbox.entity = e.entity ORDER BY position DESC NULLS FIRST, id DESC LIMIT 1) AS o"
 )
+IN_BAND: Mapping[CompletenessBand, ColumnElement[bool]] = {
+    CompletenessBand.NOTHING: _TABLE.c.answered == 0,
+    CompletenessBand.LITTLE: (_TABLE.c.answered > 0) & (100 * _TABLE.c.answered < 50 * _TABLE.c.asked),
+    CompletenessBand.HALF: (100 * _TABLE.c.answered >= 50 * _TABLE.c.asked)
+    & (100 * _TABLE.c.answered < 80 * _TABLE.c.asked),
+    CompletenessBand.MOST: (100 * _TABLE.c.answered >= 80 * _TABLE.c.asked) & (_TABLE.c.answered < _TABLE.c.asked),
+    CompletenessBand.ALL: (_TABLE.c.answered == _TABLE.c.asked) & (_TABLE.c.answered > 0),
+}
+"""Conditions of the bands of completeness; of any assessment exactly one is true."""
 _OUTDATED = sa.text(
     "SELECT v.id FROM villages v LEFT JOIN assessments a ON a.village_id = v.id "
-    "WHERE v.version > 0 AND v.id > :after AND a.ruleset_digest IS DISTINCT FROM :digest ORDER BY v.id LIMIT :limit"
+    "WHERE v.version > 0 AND v.id > :after "
+    "AND (a.ruleset_digest IS DISTINCT FROM :digest OR a.newest_periods IS NULL) ORDER BY v.id LIMIT :limit"
 )
 
 
@@ -75,21 +85,6 @@ async def find(session: AsyncSession, caller: Caller, reference: str) -> Assesse
     if found is None:
         raise problems.VillageUnknown(f"no Kampung KB {reference} is visible to you")
     return Assessed(*found)
-
-
-async def list_page(session: AsyncSession, caller: Caller, filters: AssessmentFilters) -> list[Assessed]:
-    """One item more than a page of active villages' assessments, by region code and village id."""
-    query = _visible(caller.narrow(filters.region)).where(col(Assessment.active))
-    if filters.village_class is not None:
-        query = query.where(col(Assessment.village_class) == filters.village_class)
-    if filters.simulated is not None:
-        query = query.where(col(Assessment.simulated) == filters.simulated)
-    code, number = col(Assessment.region_code), col(Assessment.village_id)
-    after = decode_cursor(filters.cursor, str, UUID)
-    if after is not None:
-        query = query.where((code > after[0]) | ((code == after[0]) & (number > after[1])))
-    query = query.order_by(code, number).limit(filters.limit + 1)
-    return [Assessed(*row) for row in (await session.execute(query)).all()]
 
 
 async def current(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
@@ -123,11 +118,11 @@ async def write(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
     columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in _COLUMNS}
-    for name in ("scores", "indexes"):
+    for name in ("scores", "indexes", "newest_periods", "readiness"):
         columns[name] = [orjson.dumps(value).decode() for value in columns[name]]
     await session.execute(_WRITE, columns)
 
 
 async def outdated(session: AsyncSession, digest: str, after: UUID, limit: int) -> list[UUID]:
-    """The next villages after an id, by id, that have no assessment under the ruleset document of this digest."""
+    """The next villages after an id, by id, that have no whole assessment under the ruleset document of this digest."""
     return list((await session.execute(_OUTDATED, {"digest": digest, "after": after, "limit": limit})).scalars())

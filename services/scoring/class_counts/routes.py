@@ -12,10 +12,10 @@ from contracts.regions import LEVELS, RegionLevel, level_of
 from kit.access import Caller, Scope, requires
 from kit.database import Session
 from kit.problems import Invalid, RegionForbidden, problems
-from services.scoring.assessments.rules import percent
+from services.scoring.assessments.rules import CompletenessBand, percent
 from services.scoring.class_counts import store
 from services.scoring.class_counts.rules import parts_level
-from services.scoring.class_counts.schemas import ClassCountFilters, ClassCounts, ClassShare, RegionClassCounts
+from services.scoring.class_counts.schemas import ClassCountFilters, ClassCounts, ClassShare, RegionClassCounts, Share
 from services.scoring.class_counts.store import Counted
 from services.scoring.rulesets.library import in_force
 
@@ -55,12 +55,19 @@ def _level(region: str | None, asked: RegionLevel | None) -> RegionLevel:
 
 def _summed(code: str | None, names: dict[str, str], counted: Sequence[Counted]) -> RegionClassCounts:
     total = sum(one.villages for one in counted)
-    by_class = {kind: sum(one.villages for one in counted if one.village_class == kind) for kind in VillageClass}
+    by_band = {band: sum(one.completeness[band] for one in counted) for band in CompletenessBand}
     return RegionClassCounts(
         region_code=code,
         region_name=None if code is None else names.get(code),
         total=total,
-        classes={kind: ClassShare(count=count, percent=percent(count, total)) for kind, count in by_class.items()},
+        classes={kind: _share([one for one in counted if one.village_class == kind], total) for kind in VillageClass},
+        completeness={band: Share(count=count, percent=percent(count, total)) for band, count in by_band.items()},
         simulated=sum(one.simulated for one in counted),
         without_reports=sum(one.without_reports for one in counted),
     )
+
+
+def _share(counted: Sequence[Counted], total: int) -> ClassShare:
+    count = sum(one.villages for one in counted)
+    by_band = {band: sum(one.completeness[band] for one in counted) for band in CompletenessBand}
+    return ClassShare(count=count, percent=percent(count, total), completeness=by_band)

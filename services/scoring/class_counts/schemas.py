@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.classes import VillageClass
 from contracts.regions import RegionCode, RegionLevel
+from services.scoring.assessments.rules import CompletenessBand
 
 
 class ClassCountFilters(BaseModel):
@@ -21,11 +22,17 @@ class ClassCountFilters(BaseModel):
     )
 
 
-class ClassShare(BaseModel):
-    """Villages of one class."""
+class Share(BaseModel):
+    """Some of the villages."""
 
     count: int
     percent: Decimal | None = Field(description="Of all villages counted, one decimal; null where there are none")
+
+
+class ClassShare(Share):
+    """Villages of one class."""
+
+    completeness: dict[CompletenessBand, int] = Field(description="Of these villages, how many in each band")
 
 
 class RegionClassCounts(BaseModel):
@@ -35,6 +42,9 @@ class RegionClassCounts(BaseModel):
     region_name: str | None = Field(description="Null for the whole country, or where no village is known")
     total: int
     classes: dict[VillageClass, ClassShare]
+    completeness: dict[CompletenessBand, Share] = Field(
+        description="Villages by how much of what is asked they reported, in percent; each band ends below the next"
+    )
     simulated: int = Field(description="Of the total, villages that rest on made-up data")
     without_reports: int = Field(description="Of the total, villages of which no report has ever arrived")
 

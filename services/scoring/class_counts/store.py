@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.regions import LEVELS, RegionLevel
+from contracts.regions import LEVELS, RegionLevel, level_of
 from kit.scoping import subtree
+from services.scoring.assessments.rules import CompletenessBand
+from services.scoring.assessments.store import IN_BAND
 from services.scoring.assessments.tables import Assessment
+from services.scoring.class_counts.tables import ClassTally
 
-_WIDTHS = dict(zip(LEVELS, (2, 5, 8, 13), strict=True))
+WIDTHS = dict(zip(LEVELS, (2, 5, 8, 13), strict=True))
 """Characters of a dotted code at each level."""
+_TALLIED = LEVELS[: LEVELS.index(RegionLevel.REGENCY) + 1]
+_BAND_COLUMNS = {
+    CompletenessBand.NOTHING: "completeness_0",
+    CompletenessBand.LITTLE: "completeness_1",
+    CompletenessBand.HALF: "completeness_50",
+    CompletenessBand.MOST: "completeness_80",
+    CompletenessBand.ALL: "completeness_100",
+}
+_COUNTS = ("villages", "simulated", "without_reports", *_BAND_COLUMNS.values())
 _NAMES = sa.text(
     "SELECT w.code, n.province_name, n.regency_name, n.district_name, n.village_name "
     "FROM unnest(cast(:codes AS text[])) AS w(code) CROSS JOIN LATERAL ("
     "SELECT * FROM villages v WHERE v.version > 0 AND v.region_code >= w.code AND v.region_code < w.code || '/' "
     "ORDER BY v.region_code, v.id LIMIT 1) AS n"
+)
+_LOCK = sa.text("SELECT pg_try_advisory_xact_lock(:number)")
+_LOCK_NUMBER = 0x6B6B_7461
+_ROWS = sa.text("SELECT count(*) FROM class_tallies")
+_COMPACT = sa.text(
+    f"WITH gone AS (DELETE FROM class_tallies RETURNING *) "  # noqa: S608 - names of columns, from our code only
+    f"INSERT INTO class_tallies (regency_code, village_class, {', '.join(_COUNTS)}) "
+    f"SELECT regency_code, village_class, {', '.join(f'sum({name})' for name in _COUNTS)} FROM gone GROUP BY 1, 2 "
+    f"HAVING {' OR '.join(f'sum({name}) <> 0' for name in _COUNTS)}"
 )
 
 
@@ -33,28 +55,58 @@ class Counted:
     villages: int
     simulated: int
     without_reports: int
+    completeness: Mapping[CompletenessBand, int]
 
 
 async def counts(session: AsyncSession, region: str | None, by: RegionLevel) -> list[Counted]:
     """Active villages by part and class, ordered by the part's code; classes without villages are left out."""
-    code = func.left(col(Assessment.region_code), _WIDTHS[by]).label("code")
-    query = (
-        select(
-            code,
-            col(Assessment.village_class),
-            func.count(),
-            func.count().filter(col(Assessment.simulated)),
-            func.count().filter(col(Assessment.without_reports)),
-        )
-        .where(col(Assessment.active))
-        .group_by(code, col(Assessment.village_class))
-        .order_by(code)
-    )
+    tallied = by in _TALLIED and (region is None or level_of(region) in _TALLIED)
+    query = _from_tallies(region, by) if tallied else _from_assessments(region, by)
+    return _counted(await session.execute(query))
+
+
+def _counted(rows: Iterable[Any]) -> list[Counted]:
+    return [
+        Counted(code, kind, villages, simulated, without, dict(zip(_BAND_COLUMNS, bands, strict=True)))
+        for code, kind, villages, simulated, without, *bands in rows
+    ]
+
+
+def _from_tallies(region: str | None, by: RegionLevel) -> Select[Any]:
+    code = func.left(col(ClassTally.regency_code), WIDTHS[by]).label("code")
+    sums = [func.sum(getattr(ClassTally, name)) for name in _COUNTS]
+    query = select(code, col(ClassTally.village_class), *sums).where(subtree(col(ClassTally.regency_code), region))
+    query = query.group_by(code, col(ClassTally.village_class)).having(sums[0] > 0)
+    return query.order_by(code, col(ClassTally.village_class))
+
+
+def _from_assessments(region: str | None, by: RegionLevel) -> Select[Any]:
+    """Below regencies there are no tallies, and few enough villages to count them."""
+    code = func.left(col(Assessment.region_code), WIDTHS[by]).label("code")
+    conditions: list[Any] = [
+        col(Assessment.simulated),
+        col(Assessment.without_reports),
+        *(IN_BAND[band] for band in _BAND_COLUMNS),
+    ]
+    counted = [func.count(), *(func.count().filter(condition) for condition in conditions)]
+    query = select(code, col(Assessment.village_class), *counted).where(col(Assessment.active))
     query = query.where(subtree(col(Assessment.region_code), region))
-    return [Counted(*row) for row in (await session.execute(query)).all()]
+    query = query.group_by(code, col(Assessment.village_class))
+    return query.order_by(code, col(Assessment.village_class))
 
 
 async def names(session: AsyncSession, codes: Sequence[str]) -> dict[str, str]:
     """Names of regions as their villages tell them; regions without any village are left out."""
     rows = (await session.execute(_NAMES, {"codes": list(codes)})).all()
     return {row[0]: row[1 + row[0].count(".")] for row in rows}
+
+
+async def compact(session: AsyncSession, most_rows: int) -> bool:
+    """Replace the tallies by their sums where there are more rows than that; whether it was done.
+
+    Nobody waits for it: what others append meanwhile stays beside the sums.
+    """
+    if await session.scalar(_ROWS) <= most_rows or not await session.scalar(_LOCK, {"number": _LOCK_NUMBER}):
+        return False
+    await session.execute(_COMPACT)
+    return True

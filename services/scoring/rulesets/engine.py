@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from contracts.classes import VillageClass
 from services.scoring.rulesets.columns import Columns, VillageFacts
+from services.scoring.rulesets.distances import distances_to_next_class, finest_decimals
 from services.scoring.rulesets.document import (
     Arithmetic,
     Condition,
@@ -125,6 +126,15 @@ class Evaluation:
         pairs = zip(dimensions, self._index_rows[row], strict=True)
         return {dimension.code: as_decimal(units, dimension.decimals) for dimension, units in pairs}
 
+    def distance_of(self, row: int) -> str | None:
+        """Index points that a village lacks for a higher class, as decimal string; None where there is none higher."""
+        return as_decimal(self._distances[row], finest_decimals(self.engine))
+
+    @cached_property
+    def _distances(self) -> list[int]:
+        found: list[int] = distances_to_next_class(self.engine, self.indexes, self.classes).tolist()
+        return found
+
     @cached_property
     def _score_rows(self) -> list[list[int]]:
         """All scores as Python numbers: converted once, far cheaper than row by row."""
@@ -161,7 +171,8 @@ class Engine:
         self.codes = [indicator.code for indicator in ruleset.indicators]
         self.dimensions = [_compile_dimension(ruleset, place) for place in range(len(ruleset.dimensions))]
         self.limits: dict[str, int] = {limit.report.value: limit.max_age_months for limit in ruleset.freshness}
-        self._class_of_met = _class_table(ruleset)
+        self.class_of_met = _class_table(ruleset)
+        """Place of the class for every combination of met thresholds; bit k stands for dimension k."""
 
     @cached_property
     def inputs_of(self) -> dict[str, list[str]]:
@@ -218,7 +229,7 @@ class Engine:
         thresholds = np.array([dimension.threshold for dimension in self.dimensions])
         met = (indexes >= thresholds) @ (1 << np.arange(len(self.dimensions)))
         whole = (indexes != NOT_ASSESSABLE).all(axis=1)
-        return np.where(whole, self._class_of_met[met], -1).astype(np.int8)
+        return np.where(whole, self.class_of_met[met], -1).astype(np.int8)
 
     def _answered(self, columns: Columns) -> npt.NDArray[np.int32]:
         answered = np.zeros(columns.size, dtype=np.int32)

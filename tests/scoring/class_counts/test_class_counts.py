@@ -57,16 +57,26 @@ class TestGetClassCounts:
         total = answer["total"]
         assert (total["region_code"], total["region_name"]) == ("98.50", "Kabupaten 98.50")
         assert (total["total"], total["simulated"], total["without_reports"]) == (4, 1, 2)
-        assert total["classes"] == {
-            "dasar": {"count": 3, "percent": "75.0"},
-            "berkembang": {"count": 0, "percent": "0.0"},
-            "mandiri": {"count": 0, "percent": "0.0"},
-            "berkelanjutan": {"count": 1, "percent": "25.0"},
+        assert {kind: (share["count"], share["percent"]) for kind, share in total["classes"].items()} == {
+            "dasar": (3, "75.0"),
+            "berkembang": (0, "0.0"),
+            "mandiri": (0, "0.0"),
+            "berkelanjutan": (1, "25.0"),
         }
         assert [(one["region_code"], one["region_name"], one["total"]) for one in answer["items"]] == [
             ("98.50.01", "Kecamatan 98.50.01", 3),
             ("98.50.02", "Kecamatan 98.50.02", 1),
         ]
+
+    @pytest.mark.usefixtures("regency")
+    @pytest.mark.parametrize("by", ["regency", "district"])
+    async def test_happy_by_completeness(self, scoring: httpx.AsyncClient, by: str) -> None:
+        """From the tallies, and by district from the table."""
+        total = (await counted(scoring, region="98.50", by=by))["total"]
+        bands = {"0": 3, "1-49": 0, "50-79": 0, "80-99": 0, "100": 1}
+        assert {band: share["count"] for band, share in total["completeness"].items()} == bands
+        assert total["completeness"]["100"]["percent"] == "25.0"
+        assert total["classes"]["dasar"]["completeness"] == bands | {"100": 0}
 
     @pytest.mark.usefixtures("regency")
     @pytest.mark.parametrize("by", ["province", "regency", "district"])
@@ -93,7 +103,10 @@ class TestGetClassCounts:
         answer = await counted(scoring, region="98.51")
         assert answer["items"] == []
         assert answer["total"]["total"] == 0
-        assert answer["total"]["classes"]["dasar"] == {"count": 0, "percent": None}
+        assert (answer["total"]["classes"]["dasar"]["count"], answer["total"]["classes"]["dasar"]["percent"]) == (
+            0,
+            None,
+        )
 
 
 @pytest.mark.parametrize(
