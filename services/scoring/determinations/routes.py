@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import HTMLResponse
 
 from kit.access import Caller, Scope, requires
 from kit.database import Session, read_one_moment
@@ -24,6 +26,7 @@ from kit.problems import (
     problems,
 )
 from services.scoring.determinations import actions, presenting, store
+from services.scoring.determinations.printout import printout
 from services.scoring.determinations.rules import content
 from services.scoring.determinations.schemas import (
     DeterminationContent,
@@ -41,6 +44,12 @@ router = APIRouter(prefix="/determinations", tags=["determinations"])
 Assessor = Annotated[Caller, requires(Scope.DETERMINATIONS_ISSUE)]
 DeterminationReader = Annotated[Caller, requires(Scope.ASSESSMENTS_READ)]
 DeterminationId = Annotated[UUID, Path(description="Id of the determination")]
+
+_DOCUMENT_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+"""The document has its own style and nothing else; nothing in it may run."""
 
 
 @router.post("/previews", responses=problems(RegionForbidden, RulesetUnknown, RulesetNotUsable, Conflict))
@@ -121,3 +130,18 @@ async def get_determination_content(
     found, _ = await store.find(session, reader, determination)
     body = b"".join(content(presenting.header_json(found), await store.villages(session, found.id)))
     return Response(body, media_type="application/json", headers={"ETag": f'"{found.digest}"'})
+
+
+@router.get(
+    "/{determination}/document",
+    response_class=HTMLResponse,
+    responses=problems(DeterminationUnknown),
+)
+async def get_determination_document(
+    determination: DeterminationId, reader: DeterminationReader, session: Session
+) -> Response:
+    """The determination as a document to print (A4, Indonesian): one page of HTML that needs nothing but itself."""
+    found, replaced_by = await store.find(session, reader, determination)
+    entries = await store.villages(session, found.id)
+    page = await asyncio.to_thread(printout, presenting.determination(found, replaced_by), entries)
+    return HTMLResponse(page, headers=_DOCUMENT_HEADERS)
