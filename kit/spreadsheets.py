@@ -107,20 +107,32 @@ def _number(cell: Any) -> str:
 
 def write_xlsx(file: BinaryIO, sheet: Sheet, rows: Iterable[Sequence[Any]]) -> None:
     """A table as a workbook of one sheet: headings in the first row, which stays in sight, and a filter on each."""
-    with xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
-        book.set_properties({"title": sheet.title})
-        page = book.add_worksheet(sheet.title[:31])
-        bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
-        forms = [_number_format(book, column) for column in sheet.columns]
-        for place, (column, form) in enumerate(zip(sheet.columns, forms, strict=True)):
-            width = 12 if column.decimals is not None else min(_WIDEST, max(16, len(column.heading)))
-            page.set_column(place, place, width, form)
-            page.write_string(0, place, column.heading, bold)
-        page.freeze_panes(1, 0)
-        last = 0
-        for last, row in enumerate(rows, start=1):
-            _write_row(page, last, row, forms)
-        page.autofilter(0, 0, last, len(sheet.columns) - 1)
+    with workbook(file, sheet.title) as book:
+        add_page(book, sheet, rows)
+
+
+def workbook(file: BinaryIO, title: str) -> Any:
+    """A new workbook, written and closed at the end of the block; memory does not grow with its rows."""
+    book = xlsxwriter.Workbook(file, {"constant_memory": True})
+    book.set_properties({"title": title})
+    return book
+
+
+def add_page(book: Any, sheet: Sheet, rows: Iterable[Sequence[Any]]) -> Any:
+    """Add a table to a workbook as a page of its own, and answer the page."""
+    page = book.add_worksheet(sheet.title[:31])
+    bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
+    forms = [_number_format(book, column) for column in sheet.columns]
+    for place, (column, form) in enumerate(zip(sheet.columns, forms, strict=True)):
+        width = 12 if column.decimals is not None else min(_WIDEST, max(16, len(column.heading)))
+        page.set_column(place, place, width, form)
+        page.write_string(0, place, column.heading, bold)
+    page.freeze_panes(1, 0)
+    last = 0
+    for last, row in enumerate(rows, start=1):
+        _write_row(page, last, row, forms)
+    page.autofilter(0, 0, last, len(sheet.columns) - 1)
+    return page
 
 
 def _number_format(book: Any, column: Column) -> Any:

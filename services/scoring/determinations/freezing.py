@@ -15,7 +15,7 @@ from contracts.regions import level_of
 from kit import problems
 from services.scoring.assessments.actions import VillageInputs, inputs_of
 from services.scoring.determinations import store
-from services.scoring.determinations.rules import Tally, tally, twice
+from services.scoring.determinations.rules import MOST_VILLAGES, Tally, tally, twice
 from services.scoring.rulesets.engine import Engine
 from services.scoring.villages.tables import Village
 
@@ -46,22 +46,31 @@ async def freeze(session: AsyncSession, region: str, period: str, engine: Engine
     """Class the active villages of a region from what was reported and done up to a period's end; nothing is stored.
 
     Raises:
-        Invalid: the region has no active Kampung KB.
+        Invalid: the region has no active Kampung KB, or more than a determination may hold.
         Conflict: a desa has two active Kampung KB just now, so the list would count it twice.
     """
-    frozen = Frozen(engine, inactive=await store.count_inactive(session, region))
+    active, inactive = await store.count_villages(session, region)
+    if not 0 < active <= MOST_VILLAGES:
+        raise _wrong_number(region, active)
+    frozen = Frozen(engine, inactive=inactive)
     async for villages in store.active_villages(session, region):
         inputs = await inputs_of(session, villages, until=period)
         await asyncio.to_thread(_class_them, frozen, villages, inputs)
-    if not frozen.entries:
-        detail = f"Tidak ada Kampung KB aktif di wilayah {region}"
-        raise problems.Invalid(detail, errors=[{"pointer": "#/region_code", "detail": detail}])
     if doubled := twice(entry["region_code"] for entry in frozen.entries):
         raise problems.Conflict(
             f"Ada dua Kampung KB aktif di satu desa/kelurahan: {', '.join(doubled[:_NAMED])}. "
             "Nonaktifkan salah satunya, lalu ulangi."
         )
     return frozen
+
+
+def _wrong_number(region: str, active: int) -> problems.Invalid:
+    detail = f"Tidak ada Kampung KB aktif di wilayah {region}"
+    if active:
+        detail = (
+            f"Ada {active} Kampung KB aktif di wilayah {region}; satu penetapan memuat paling banyak {MOST_VILLAGES}"
+        )
+    return problems.Invalid(detail, errors=[{"pointer": "#/region_code", "detail": detail}])
 
 
 def _class_them(frozen: Frozen, villages: Sequence[Village], inputs: Sequence[VillageInputs]) -> None:

@@ -21,7 +21,7 @@ _MONTHS = (
     *("Januari", "Februari", "Maret", "April", "Mei", "Juni"),
     *("Juli", "Agustus", "September", "Oktober", "November", "Desember"),
 )
-_CERTAINTY = {
+CERTAINTY = {
     "legal_text_sighted": "Naskah hukumnya sudah dilihat.",
     "as_implemented": "Belum pasti: sebagaimana diterapkan aplikasi terdahulu; naskah hukumnya belum dilihat.",
     "proposal": "Usulan: tidak ada naskah hukum yang menetapkannya.",
@@ -102,7 +102,7 @@ def _terms(header: DeterminationHeader) -> Iterator[tuple[str, str, str]]:
     yield "Periode", f"{month(header.period)}; laporan dan intervensi sampai {day(last_day(header.period))}", ""
     yield "Aturan", f"{escape(rules.labels.id)} ({escape(rules.id)}, versi {rules.version})", ""
     yield "Dasar aturan", escape(rules.legal_basis.id), ""
-    yield "Kepastian dasar", escape(_CERTAINTY.get(rules.certainty, rules.certainty)), ""
+    yield "Kepastian dasar", escape(CERTAINTY.get(rules.certainty, rules.certainty)), ""
     yield "Sidik aturan", rules.digest, ' class="code"'
     if header.replaces is not None:
         yield "Menggantikan", str(header.replaces), ' class="code"'

@@ -38,6 +38,7 @@ from services.scoring.determinations.schemas import (
     PreviewIn,
     PreviewOut,
 )
+from services.scoring.determinations.workbook import DeterminationWorkbook
 
 router = APIRouter(prefix="/determinations", tags=["determinations"])
 
@@ -45,6 +46,7 @@ Assessor = Annotated[Caller, requires(Scope.DETERMINATIONS_ISSUE)]
 DeterminationReader = Annotated[Caller, requires(Scope.ASSESSMENTS_READ)]
 DeterminationId = Annotated[UUID, Path(description="Id of the determination")]
 
+_BINARY = {"type": "string", "format": "binary"}
 _DOCUMENT_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -128,7 +130,8 @@ async def get_determination_content(
 ) -> Response:
     """Header and list as canonical JSON: exactly the bytes whose SHA-256 is the determination's digest."""
     found, _ = await store.find(session, reader, determination)
-    body = b"".join(content(presenting.header_json(found), await store.villages(session, found.id)))
+    entries = await store.villages(session, found.id)
+    body = await asyncio.to_thread(lambda: b"".join(content(presenting.header_json(found), entries)))
     return Response(body, media_type="application/json", headers={"ETag": f'"{found.digest}"'})
 
 
@@ -145,3 +148,18 @@ async def get_determination_document(
     entries = await store.villages(session, found.id)
     page = await asyncio.to_thread(printout, presenting.determination(found, replaced_by), entries)
     return HTMLResponse(page, headers=_DOCUMENT_HEADERS)
+
+
+@router.get(
+    "/{determination}/list.xlsx",
+    response_class=Response,
+    responses=problems(DeterminationUnknown)
+    | {200: {"description": "The workbook", "content": {DeterminationWorkbook.media_type: {"schema": _BINARY}}}},
+)
+async def export_determination(
+    determination: DeterminationId, reader: DeterminationReader, session: Session
+) -> Response:
+    """The determination as a workbook: a page that says what it is, and the list with classes, indexes and scores."""
+    found, replaced_by = await store.find(session, reader, determination)
+    entries = await store.villages(session, found.id)
+    return await asyncio.to_thread(DeterminationWorkbook, presenting.determination(found, replaced_by), entries)

@@ -17,6 +17,7 @@ from kit.access import Caller
 from kit.database import PLANNED_FOR_ITS_VALUES, copy_rows
 from kit.paging import decode_cursor
 from kit.scoping import subtree
+from services.scoring.determinations.rules import MOST_VILLAGES
 from services.scoring.determinations.schemas import DeterminationFilters, DeterminedVillageFilters
 from services.scoring.determinations.tables import Determination, DeterminedVillage
 from services.scoring.villages.store import ACTIVE
@@ -29,7 +30,9 @@ _SUCCESSORS = Determination.__table__.alias("successors")  # type: ignore[attr-d
 _REPLACED_BY: sa.ColumnElement[Any] = _SUCCESSORS.c.id
 _COLUMNS = tuple(_LIST.columns.keys())
 _JSON = frozenset({"scores", "indexes"})
-_CHUNK = 1_000
+_CHUNK = 250
+"""Villages whose facts are put together before other requests have their turn."""
+_PAGE = 1_000
 
 
 async def issue_one_at_a_time(session: AsyncSession) -> None:
@@ -47,14 +50,17 @@ async def active_villages(session: AsyncSession, region: str) -> AsyncIterator[S
     while found:
         yield found
         last = found[-1]
-        after = (code > last.region_code) | ((code == last.region_code) & (number > last.id))
+        # the first condition says nothing new to us, but where in the index to begin to PostgreSQL
+        after = (code >= last.region_code) & ((code > last.region_code) | (number > last.id))
         found = (await session.scalars(query.where(after))).all() if len(found) == _CHUNK else []
 
 
-async def count_inactive(session: AsyncSession, region: str) -> int:
-    """Villages of a region that the registry has told of and that are not active."""
-    query = select(func.count()).where(subtree(col(Village.region_code), region), col(Village.status) != ACTIVE)
-    return int((await session.execute(query)).scalar_one())
+async def count_villages(session: AsyncSession, region: str) -> tuple[int, int]:
+    """Villages of a region that the registry has told of: how many are active, how many are not."""
+    active = col(Village.status) == ACTIVE
+    query = select(func.count().filter(active), func.count().filter(~active))
+    found = (await session.execute(query.where(subtree(col(Village.region_code), region)))).one()
+    return found[0], found[1]
 
 
 async def standing(session: AsyncSession, region: str, period: str) -> UUID | None:
@@ -131,8 +137,14 @@ async def villages_page(
 
 async def villages(session: AsyncSession, number: UUID) -> list[dict[str, Any]]:
     """A determination's whole list."""
+    found: list[dict[str, Any]] = []
     query = select(_LIST).where(_LIST.c.determination_id == number).order_by(_LIST.c.number)
-    return [_entry(row) for row in (await session.execute(query)).mappings()]
+    for first in range(0, MOST_VILLAGES, _PAGE):
+        rows = (await session.execute(query.where(_LIST.c.number.between(first + 1, first + _PAGE)))).mappings().all()
+        found += [_entry(row) for row in rows]
+        if len(rows) < _PAGE:
+            break
+    return found
 
 
 def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
