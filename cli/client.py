@@ -79,6 +79,10 @@ class Gateway:
         """The answer to a POST, with an Idempotency-Key of its own, so that it may be sent again."""
         return self._json(self._send("POST", path, json=body, headers={"Idempotency-Key": str(uuid4())}))
 
+    def download(self, path: str) -> bytes:
+        """The answer to a GET as it came, whatever its form."""
+        return self._send("GET", path, headers={"Accept": "*/*"}).content
+
     def put(self, path: str, content: bytes, media_type: str) -> Any:
         """The answer to a PUT of bytes as they are."""
         return self._json(self._send("PUT", path, content=content, headers={"Content-Type": media_type}))

@@ -41,6 +41,13 @@ PROBLEMS = {
 
 CLASSES = {"dasar": "Dasar", "berkembang": "Berkembang", "mandiri": "Mandiri", "berkelanjutan": "Berkelanjutan"}
 
+CERTAINTIES = {
+    "legal_text_sighted": "Naskah hukumnya sudah dilihat.",
+    "as_implemented": "Belum pasti: sebagaimana diterapkan aplikasi terdahulu; naskah hukumnya belum dilihat.",
+    "proposal": "Usulan: tidak ada naskah hukum yang menetapkannya.",
+}
+"""How sure the legal basis of a ruleset is."""
+
 THINGS = {
     "village": "Kampung KB",
     "report": "Laporan",

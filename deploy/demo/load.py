@@ -25,7 +25,16 @@ from contracts.classes import VillageClass
 from contracts.facts import ReportKind
 from deploy.demo.district import DemoVillage, make_district
 from deploy.demo.gateway import CONCURRENCY, Gateway, LoadFailure, problem_type, refused
-from deploy.demo.plan import REGENCY, SOURCE_SYSTEM, WrongDistrict, planned_counts
+from deploy.demo.plan import (
+    DECREE_DATE,
+    DECREE_NUMBER,
+    PERIOD,
+    REGENCY,
+    RULESET,
+    SOURCE_SYSTEM,
+    WrongDistrict,
+    planned_counts,
+)
 
 _PATHS = {
     ReportKind.PROFILE: "profiles",
@@ -33,6 +42,9 @@ _PATHS = {
     ReportKind.FAMILY_PLANNING: "family-planning-reports",
 }
 _PRECONDITION = "urn:kampungkb:problem:precondition-required"
+_DETERMINED = "urn:kampungkb:problem:already-determined"
+_DETERMINED_FROM = frozenset({"report", "intervention"})
+_NOTE = "Data simulasi untuk peragaan; bukan penetapan siapa pun."
 _ASK_SECONDS = 0.2
 _SETTLED_SECONDS = 10.0
 _PATIENCE_SECONDS = 120.0
@@ -43,7 +55,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load did (by what was stored, or was there already), and the classes as scoring answers them."""
+    """What a load did (by what was stored, or was there already), and the classes as scoring answers them.
+
+    A determination is issued only where the classes are the plan's.
+    """
 
     done: Counter[str]
     classes: dict[str, int]
@@ -66,7 +81,7 @@ class _Registered:
 
 
 def load(url: str, key: str) -> Loaded:
-    """Register, report and record everything, then wait until the classes follow.
+    """Register, report and record everything, wait until the classes follow, then determine them.
 
     Raises:
         LoadFailure: the gateway is away or refuses something, or a village is not the demonstration's.
@@ -81,9 +96,11 @@ def load(url: str, key: str) -> Loaded:
         told = _many(lambda village: (_report(gateway, village), _record(gateway, village)), villages)
         active = sum(1 for _ in gateway.items("/villages", region=REGENCY, status="active"))
         classes = _settled_classes(gateway, active)
+        determined = [_determine(gateway)] if classes == _planned() else []
     done = _counted("villages", [village.is_new for village in villages])
     done += _counted("reports", chain.from_iterable(reports for reports, _ in told))
     done += _counted("interventions", chain.from_iterable(interventions for _, interventions in told))
+    done += _counted("determinations", determined)
     return Loaded(done, classes, time.monotonic() - began)
 
 
@@ -175,6 +192,38 @@ def _settled_classes(gateway: Gateway, villages: int) -> dict[str, int]:
         if time.monotonic() > until:
             raise LoadFailure(f"Only {counts['total']} of {villages} villages were assessed: see scoring's log.")
         time.sleep(_ASK_SECONDS)
+
+
+def _determine(gateway: Gateway) -> bool:
+    """Determine the classes of the demonstration's month once scoring holds all that was said; whether that is new."""
+    _wait_for_everything(gateway)
+    asked = {"region_code": REGENCY, "period": PERIOD, "ruleset": RULESET}
+    decree = {"number": DECREE_NUMBER, "date": DECREE_DATE}
+    response = gateway.post("/determinations", {**asked, "decree": decree, "note": _NOTE})
+    if problem_type(response) == _DETERMINED:
+        return False
+    if response.status_code != HTTPStatus.CREATED:
+        raise refused(response)
+    return not _is_replay(response)
+
+
+def _wait_for_everything(gateway: Gateway) -> None:
+    """Wait until scoring holds the same reports and interventions as their owners: what is determined never changes.
+
+    Raises:
+        LoadFailure: they still differ after a while.
+    """
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while _held(gateway, "scoring") != _held(gateway, "registry") | _held(gateway, "interventions"):
+        if time.monotonic() > until:
+            raise LoadFailure("Scoring does not hold what the other services hold: see its log.")
+        time.sleep(_ASK_SECONDS)
+
+
+def _held(gateway: Gateway, service: str) -> dict[str, str]:
+    """What a service holds of the reports and interventions of the district, as digests."""
+    kinds = gateway.get(f"/checksums/{service}", region=REGENCY)["kinds"]
+    return {one["kind"]: one["digest"] for one in kinds if one["kind"] in _DETERMINED_FROM}
 
 
 def _told(loaded: Loaded) -> str:

@@ -20,6 +20,9 @@ from deploy.demo.dice import Dice, Span
 
 REGENCY = "33.26"
 PERIOD = "2024-07"
+RULESET = "web-2021"
+DECREE_NUMBER, DECREE_DATE = "400.13/SIMULASI/2024", "2024-07-30"
+"""No decree of anybody: the day is that of the district's own figures, the number says what it is."""
 SOURCE_SYSTEM = "demo"
 SEED = "kabupaten-pekalongan-2024-07"
 

@@ -46,4 +46,17 @@ def summary(gateway_url: str, admin_key_file: Path) -> str:
         lines.append(
             f"Demonstration        {counts['region_name']} ({counts['region_code']}), {counts['total']} villages, simulated: {classes}"
         )
+        lines += _determined(gateway_url, key)
     return "\n".join(lines)
+
+
+def _determined(gateway_url: str, key: str) -> list[str]:
+    """A line on the demonstration district's newest determination, if it has one."""
+    path = f"/api/v1/determinations?region={DEMONSTRATION_DISTRICT}&replaced=false&limit=1"
+    found = (asked(gateway_url, key, path) or {"items": []})["items"]
+    headers = [one["header"] for one in found]
+    return [
+        f"Determination        {one['region_name']} {one['period']}, {one['counts']['villages']} villages, "
+        f"decree {one['decree']['number']}{', simulated' if one['simulated'] else ''}: kkb determinations show {one['id']}"
+        for one in headers
+    ]

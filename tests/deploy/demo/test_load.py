@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -46,7 +48,7 @@ class TestLoad:
         assert loaded.classes == CLASSES
         assert loaded.as_planned
         assert loaded.done["villages"] == 285
-        assert loaded.done.keys() == {"villages", "reports", "interventions"}
+        assert loaded.done.keys() == {"villages", "reports", "interventions", "determinations"}
 
     async def test_every_answer_says_that_it_is_simulated(self, loaded: Loaded, client: httpx.AsyncClient) -> None:
         counts = (await client.get("/class-counts", params={"region": "33.26"})).json()
@@ -55,6 +57,35 @@ class TestLoad:
         assessments = (await client.get("/assessments", params={"region": "33.26", "limit": 200})).json()["items"]
         done = (await client.get("/interventions", params={"region": "33.26", "limit": 200})).json()["items"]
         assert all(one["simulated"] for one in (*villages, *assessments, *done))
+
+    async def test_the_list_of_july_2024_is_determined_and_marked_as_simulated(
+        self, loaded: Loaded, client: httpx.AsyncClient
+    ) -> None:
+        assert loaded.done["determinations"] == 1
+        answer = await client.get("/determinations", params={"region": "33.26", "period": "2024-07"})
+        (found,) = answer.json()["items"]
+        header = found["header"]
+        assert header["counts"] == {
+            "villages": 285,
+            "classes": CLASSES,
+            "not_assessable": 0,
+            "without_reports": 42,
+            "simulated": 285,
+            "inactive": 0,
+        }
+        assert (header["simulated"], header["ruleset"]["id"]) == (True, "web-2021")
+        assert "SIMULASI" in header["decree"]["number"]
+        path = f"/determinations/{header['id']}"
+        content = (await client.get(f"{path}/content")).content
+        assert hashlib.sha256(content).hexdigest() == found["digest"]
+        villages = json.loads(content)["villages"]
+        assert len(villages) == 285
+        assert all(one["simulated"] for one in villages)
+        page = (await client.get(f"{path}/document")).text
+        assert "285 dari 285 Kampung KB memakai data buatan" in page
+        sheet = await client.get(f"{path}/list.xlsx")
+        assert sheet.content.startswith(b"PK")
+        assert "simulasi" in sheet.headers["Content-Disposition"]
 
     async def test_findings_are_there_to_be_seen(self, loaded: Loaded, client: httpx.AsyncClient) -> None:
         found = (await client.get("/findings", params={"region": "33.26", "limit": 200})).json()["items"]
