@@ -139,8 +139,8 @@ class RulesetInForce(Conflict):
     slug, title = "ruleset-in-force", "This ruleset is in force, or will be: put another one in force first"
 
 
-class RulesetGivesNoClass(Conflict):
-    slug, title = "ruleset-gives-no-class", "A ruleset in force must give every village a class"
+class RulesetCannotBeInForce(Conflict):
+    slug, title = "ruleset-cannot-be-in-force", "A ruleset in force gives every village a class, at any time"
 
 
 class AlreadyDetermined(Conflict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -15,7 +15,7 @@ from kit.access import Caller
 from kit.etags import require_match
 from services.scoring.rulesets import store
 from services.scoring.rulesets.boundaries import boundary_cases
-from services.scoring.rulesets.document import Ruleset, RulesetInvalid, Status, read_ruleset
+from services.scoring.rulesets.document import CountActors, Ruleset, RulesetInvalid, Status, operands, read_ruleset
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.rules import Problem
 from services.scoring.rulesets.schemas import InForceIn, ValidationOut
@@ -145,7 +145,7 @@ async def put_in_force(session: AsyncSession, caller: Caller, asked: InForceIn) 
         RegionForbidden, RulesetUnknown: the caller is of a region; there is no such ruleset.
         Invalid: the day has passed, or the ruleset's own dates are against it.
         RulesetNotPublished: it is a draft, or retired.
-        RulesetGivesNoClass: it leaves villages without a class.
+        RulesetCannotBeInForce: it leaves villages without a class, or its answers change with time alone.
         Conflict: it is so already.
     """
     _require_whole_country(caller)
@@ -153,9 +153,9 @@ async def put_in_force(session: AsyncSession, caller: Caller, asked: InForceIn) 
     row = await store.find(session, asked.ruleset, lock=True)
     _require_published(row)
     _require_fitting_day(row, asked)
-    gaps = await asyncio.to_thread(_without_class, orjson.dumps(row.document))
-    if gaps:
-        raise problems.RulesetGivesNoClass(_why_not(gaps), errors=_errors(gaps))
+    against = _against(_parsed(orjson.dumps(row.document)), row.boundary_cases or [])
+    if against:
+        raise problems.RulesetCannotBeInForce(_why_not(against), errors=_errors(against))
     latest = await store.entry_of(session, asked.from_date)
     if latest is not None and latest.ruleset_id == row.id:
         raise problems.Conflict(f"{row.id} is in force from {asked.from_date} already")
@@ -226,35 +226,38 @@ def _published(raw: bytes) -> tuple[Engine, list[dict[str, Any]]]:
 
 def _checked(raw: bytes) -> ValidationOut:
     try:
-        engine = Engine(read_ruleset(raw))
+        ruleset = read_ruleset(raw)
     except RulesetInvalid as error:
-        wrong = [problems.FieldError(**one) for one in _errors(error.problems)]
-        return ValidationOut(valid=False, problems=wrong, gives_every_village_a_class=None, boundary_cases=None)
-    return ValidationOut(
-        valid=True,
-        problems=[],
-        gives_every_village_a_class=not _without_class(raw),
-        boundary_cases=boundary_cases(engine),
-    )
+        return ValidationOut(
+            valid=False, problems=_fields(error.problems), against_being_in_force=None, boundary_cases=None
+        )
+    cases = boundary_cases(Engine(ruleset))
+    against = _fields(_against(ruleset, cases))
+    return ValidationOut(valid=True, problems=[], against_being_in_force=against, boundary_cases=cases)
 
 
-def _without_class(raw: bytes) -> list[Problem]:
-    """Why a ruleset leaves villages without a class, or without one of the scores that it comes from."""
-    ruleset = Ruleset.parse(raw)
-    gaps = [
-        Problem(f"/indicators/{place}/when_missing", f"{indicator.labels.id}: tidak dinilai bila datanya tidak ada")
-        for place, indicator in enumerate(ruleset.indicators)
-        if indicator.when_missing == "not_assessable"
-    ]
-    if not gaps and Engine(ruleset).evaluate([{}]).village_class(0) is None:
-        gaps.append(Problem("", "Kampung KB tanpa laporan tidak mendapat kelas"))
-    return gaps
+def _against(ruleset: Ruleset, cases: Sequence[Mapping[str, Any]]) -> list[Problem]:
+    """Why a ruleset cannot be in force: it leaves villages without a score or class, or time alone changes its answers."""
+    found = []
+    for place, indicator in enumerate(ruleset.indicators):
+        if indicator.when_missing == "not_assessable":
+            detail = f"{indicator.labels.id}: tidak dinilai bila datanya tidak ada, sehingga kelasnya tidak ada"
+            found.append(Problem(f"/indicators/{place}/when_missing", detail))
+        if any(isinstance(part, CountActors) and part.window_months for part in operands(indicator.formula)):
+            detail = f"{indicator.labels.id}: hanya menghitung beberapa bulan terakhir"
+            found.append(Problem(f"/indicators/{place}/formula/window_months", detail))
+    if ruleset.freshness:
+        found.append(Problem("/freshness", "Laporan yang menua mengubah hasilnya"))
+    if not found and any(case["expected"]["class"] is None for case in cases):
+        found.append(Problem("", "Ada kasus batas yang tidak mendapat kelas"))
+    return found
 
 
-def _why_not(gaps: Sequence[Problem]) -> str:
+def _why_not(against: Sequence[Problem]) -> str:
     return (
-        "Aturan ini dapat membiarkan Kampung KB tanpa kelas, sedangkan setiap perubahan kelas diumumkan dengan "
-        f"kelasnya kepada sistem lain (village-classified). Penyebabnya: {'; '.join(gap.detail for gap in gaps[:3])}"
+        "Aturan yang berlaku harus selalu memberi kelas, karena setiap perubahan diumumkan dengan kelasnya kepada sistem "
+        "lain (village-classified), dan hasilnya tidak boleh berubah hanya karena waktu berjalan. Yang menghalangi: "
+        f"{'; '.join(one.detail for one in against[:3])}"
     )
 
 
@@ -265,3 +268,7 @@ def _invalid(found: Sequence[Problem]) -> problems.Invalid:
 
 def _errors(found: Iterable[Problem]) -> list[dict[str, str]]:
     return [{"pointer": f"#{one.pointer}", "detail": one.detail} for one in list(found)[:_MOST_PROBLEMS]]
+
+
+def _fields(found: Iterable[Problem]) -> list[problems.FieldError]:
+    return [problems.FieldError(**one) for one in _errors(found)]

@@ -18,7 +18,7 @@ from kit.problems import (
     Conflict,
     PreconditionRequired,
     RegionForbidden,
-    RulesetGivesNoClass,
+    RulesetCannotBeInForce,
     RulesetImmutable,
     RulesetInForce,
     RulesetNotPublished,
@@ -102,7 +102,7 @@ async def list_rulesets_in_force(
     "/in-force",
     status_code=201,
     response_model=InForceOut,
-    responses=problems(RegionForbidden, RulesetUnknown, Conflict, RulesetNotPublished, RulesetGivesNoClass),
+    responses=problems(RegionForbidden, RulesetUnknown, Conflict, RulesetNotPublished, RulesetCannotBeInForce),
 )
 async def put_ruleset_in_force(
     asked: InForceIn, assessor: RulesetAssessor, session: Session, once: OnlyOnce

@@ -128,8 +128,8 @@ class ValidationOut(BaseModel):
 
     valid: bool = Field(description="Whether it could be published")
     problems: list[FieldError] = Field(description="JSON pointers into the document, sentences in Indonesian")
-    gives_every_village_a_class: bool | None = Field(
-        description="Whether it could be in force; null where it is not valid"
+    against_being_in_force: list[FieldError] | None = Field(
+        description="What speaks against putting it in force, though it can be published; null where it is not valid"
     )
     boundary_cases: list[dict[str, Any]] | None = Field(description="Null where it is not valid")
 

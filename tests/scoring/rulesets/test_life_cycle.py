@@ -229,7 +229,7 @@ class TestValidateRuleset:
         document = with_a_gap()
         await drafted(api, document)
         found = await self.checked(api, document["id"])
-        assert (found["valid"], found["boundary_cases"], found["gives_every_village_a_class"]) == (False, None, None)
+        assert (found["valid"], found["boundary_cases"], found["against_being_in_force"]) == (False, None, None)
         sentence = "Ada celah: nilai 2 sampai 2 tidak masuk pita mana pun"
         assert found["problems"] == [{"pointer": f"{FUNDS}/bands/2/from", "detail": sentence}]
 
@@ -237,13 +237,14 @@ class TestValidateRuleset:
         document = made()
         await drafted(api, document)
         found = await self.checked(api, document["id"])
-        assert (found["valid"], found["problems"], found["gives_every_village_a_class"]) == (True, [], True)
+        assert (found["valid"], found["problems"], found["against_being_in_force"]) == (True, [], [])
         assert found["boundary_cases"]
         assert (await api.get(f"/rulesets/{document['id']}", headers=caller("reader"))).json()["status"] == "draft"
 
     async def test_happy_one_that_leaves_villages_without_a_class(self, api: httpx.AsyncClient) -> None:
         found = await self.checked(api, "web-2021-intended")
-        assert (found["valid"], found["gives_every_village_a_class"]) == (True, False)
+        assert found["valid"]
+        assert {one["pointer"].rpartition("/")[2] for one in found["against_being_in_force"]} == {"when_missing"}
 
 
 class TestPublishRuleset:
@@ -394,10 +395,22 @@ class TestInForce:
 
     async def test_conflict_leaves_villages_without_a_class(self, api: httpx.AsyncClient) -> None:
         answer = await put_in_force(api, "web-2021-intended", clock.today())
-        assert (answer.status_code, slug(answer)) == (409, "ruleset-gives-no-class")
+        assert (answer.status_code, slug(answer)) == (409, "ruleset-cannot-be-in-force")
         problem = answer.json()
         assert "village-classified" in problem["detail"]
         assert all(error["pointer"].endswith("/when_missing") for error in problem["errors"])
+
+    async def test_conflict_time_alone_changes_its_answers(self, api: httpx.AsyncClient) -> None:
+        windowed, ageing, place = made(), made(), place_of("proses_lintas_sektor")
+        windowed["indicators"][place]["formula"]["window_months"] = 12
+        ageing["freshness"] = [{"report": "population", "max_age_months": 12}]
+        for document, pointer in (
+            (windowed, f"#/indicators/{place}/formula/window_months"),
+            (ageing, "#/freshness"),
+        ):
+            answer = await put_in_force(api, await published(api, document), clock.today())
+            assert (answer.status_code, slug(answer)) == (409, "ruleset-cannot-be-in-force")
+            assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
     async def test_conflict_so_already(self, api: httpx.AsyncClient) -> None:
         day = dt.date(2101, 1, 1)
