@@ -16,12 +16,18 @@ from prometheus_client.metrics import MetricWrapperBase
 import gateway.metrics
 import kit.metrics
 import services.registry.imports.metrics
+import services.scoring.assessments.metrics
 
 PROMETHEUS = Path(__file__).parents[2] / "deploy/prometheus"
 REPOSITORY = PROMETHEUS.parents[1]
 OPERATING = REPOSITORY / "docs/operating"
 RUNBOOKS = OPERATING / "runbooks"
-MODULES = (kit.metrics, gateway.metrics, services.registry.imports.metrics)
+MODULES = (
+    kit.metrics,
+    gateway.metrics,
+    services.registry.imports.metrics,
+    services.scoring.assessments.metrics,
+)
 
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="promtool is not installed: Debian's package prometheus brings it"

@@ -18,9 +18,11 @@ from contracts.events import Classification, VillageClassified, VillageKey
 from kit import clock, projection_lock
 from kit.database import Database
 from kit.ids import uuid7
+from kit.metrics import UNKNOWN
 from kit.outbox import publish
 from kit.problems import is_database_away
 from services.scoring.assessments import store
+from services.scoring.assessments.metrics import OUTDATED
 from services.scoring.assessments.rules import Verdict, day_of, verdict_of
 from services.scoring.facts import store as facts
 from services.scoring.facts.readiness import readiness_of
@@ -208,14 +210,25 @@ async def bring_up_to_date(database: Database) -> int:
         after = ids[-1]
 
 
+async def count_outdated(database: Database) -> int:
+    """How many villages have no assessment under the ruleset in force; the metric says so, too."""
+    async with database.transaction() as session:
+        outdated = await store.count_outdated(session, (await in_force(session)).digest)
+    OUTDATED.set(outdated)
+    return outdated
+
+
 async def keep_up_to_date(app: FastAPI) -> None:
-    """Look now and then for villages that a new ruleset document has left behind."""
+    """Look now and then for villages that another ruleset in force has left behind."""
+    database: Database = app.state.database
     while True:
         try:
-            assessed = await bring_up_to_date(app.state.database)
-            if assessed:
+            if await count_outdated(database):
+                assessed = await bring_up_to_date(database)
                 log.info("assessed %d villages under the ruleset in force", assessed)
+                await count_outdated(database)
         except Exception as error:
+            OUTDATED.set(UNKNOWN)
             if not is_database_away(error):
                 raise
             log.warning("assessments not brought up to date, will be tried again: %s", type(error).__name__)

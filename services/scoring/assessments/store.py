@@ -52,11 +52,12 @@ IN_BAND: Mapping[CompletenessBand, ColumnElement[bool]] = {
     CompletenessBand.ALL: (_TABLE.c.answered == _TABLE.c.asked) & (_TABLE.c.answered > 0),
 }
 """Conditions of the bands of completeness; of any assessment exactly one is true."""
-_OUTDATED = sa.text(
-    "SELECT v.id FROM villages v LEFT JOIN assessments a ON a.village_id = v.id "
-    "WHERE v.version > 0 AND v.id > :after "
-    "AND (a.ruleset_digest IS DISTINCT FROM :digest OR a.newest_periods IS NULL) ORDER BY v.id LIMIT :limit"
+_LEFT_BEHIND = (
+    "FROM villages v LEFT JOIN assessments a ON a.village_id = v.id "
+    "WHERE v.version > 0 AND (a.ruleset_digest IS DISTINCT FROM :digest OR a.newest_periods IS NULL)"
 )
+_OUTDATED = sa.text(f"SELECT v.id {_LEFT_BEHIND} AND v.id > :after ORDER BY v.id LIMIT :limit")
+_COUNT_OUTDATED = sa.text(f"SELECT count(*) {_LEFT_BEHIND}")
 
 
 @dataclass(frozen=True)
@@ -126,3 +127,8 @@ async def write(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
 async def outdated(session: AsyncSession, digest: str, after: UUID, limit: int) -> list[UUID]:
     """The next villages after an id, by id, that have no whole assessment under the ruleset document of this digest."""
     return list((await session.execute(_OUTDATED, {"digest": digest, "after": after, "limit": limit})).scalars())
+
+
+async def count_outdated(session: AsyncSession, digest: str) -> int:
+    """How many villages have no whole assessment under the ruleset document of this digest."""
+    return int(await session.scalar(_COUNT_OUTDATED, {"digest": digest}) or 0)
