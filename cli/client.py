@@ -75,17 +75,25 @@ class Gateway:
             if cursor is None:
                 return
 
-    def post(self, path: str, body: Any = None) -> Any:
-        """The answer to a POST, with an Idempotency-Key of its own, so that it may be sent again."""
-        return self._json(self._send("POST", path, json=body, headers={"Idempotency-Key": str(uuid4())}))
+    def download(self, path: str, **filters: Any) -> bytes:
+        """The answer to a GET as it came, whatever its form; filters that are None are left out."""
+        return self._send("GET", path, params=_given(filters), headers={"Accept": "*/*"}).content
 
-    def download(self, path: str) -> bytes:
-        """The answer to a GET as it came, whatever its form."""
-        return self._send("GET", path, headers={"Accept": "*/*"}).content
+    def post(self, path: str, body: Any = None, *, if_match: str | None = None) -> Any:
+        """The answer to a POST, with an Idempotency-Key of its own, so that it may be sent again.
 
-    def put(self, path: str, content: bytes, media_type: str) -> Any:
+        Bytes are sent as they are, as JSON that they hold.
+        """
+        headers = {"Idempotency-Key": str(uuid4()), **_matching(if_match)}
+        if isinstance(body, bytes):
+            headers["Content-Type"] = "application/json"
+            return self._json(self._send("POST", path, content=body, headers=headers))
+        return self._json(self._send("POST", path, json=body, headers=headers))
+
+    def put(self, path: str, content: bytes, media_type: str, *, if_match: str | None = None) -> Any:
         """The answer to a PUT of bytes as they are."""
-        return self._json(self._send("PUT", path, content=content, headers={"Content-Type": media_type}))
+        headers = {"Content-Type": media_type, **_matching(if_match)}
+        return self._json(self._send("PUT", path, content=content, headers=headers))
 
     def delete(self, path: str) -> None:
         """Send a DELETE."""
@@ -126,6 +134,10 @@ class Gateway:
 def segment(text: str) -> str:
     """Text as one segment of a path."""
     return quote(text, safe="")
+
+
+def _matching(if_match: str | None) -> dict[str, str]:
+    return {} if if_match is None else {"If-Match": if_match}
 
 
 def _given(filters: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import dead_letters, determinations, import_siga, imports, keys, rebuild, recompute
+from cli import dead_letters, determinations, import_siga, imports, keys, rebuild, recompute, rulesets
 from cli.access import DEFAULT_URL, Access
 from cli.changes import show_changes
 from cli.checksums import compare_checksums
@@ -71,6 +71,7 @@ app.command("findings")(list_findings)
 app.command("changes")(show_changes)
 app.command("checksums")(compare_checksums)
 app.add_typer(determinations.app, name="determinations")
+app.add_typer(rulesets.app, name="rulesets")
 app.add_typer(imports.app, name="imports")
 app.add_typer(keys.app, name="keys")
 app.add_typer(dead_letters.app, name="dead-letters")

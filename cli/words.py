@@ -14,6 +14,11 @@ PROBLEMS = {
     "key-unknown": "Kunci tidak ditemukan",
     "ruleset-unknown": "Aturan penilaian tidak ditemukan",
     "determination-unknown": "Penetapan tidak ditemukan, atau di luar wilayah Anda",
+    "ruleset-immutable": "Aturan yang sudah diterbitkan tidak pernah berubah; buat aturan baru dengan kode sendiri",
+    "ruleset-published-before": "Aturan ini sudah diterbitkan",
+    "ruleset-not-published": "Hanya aturan terbit yang dapat diberlakukan atau dipensiunkan",
+    "ruleset-in-force": "Aturan ini sedang atau akan berlaku; berlakukan dahulu aturan lain",
+    "ruleset-cannot-be-in-force": "Aturan ini tidak dapat diberlakukan",
     "dead-letter-unknown": "Peristiwa tersisih tidak ditemukan, atau di luar wilayah Anda",
     "conflict": "Bertentangan dengan yang sudah tercatat",
     "already-determined": "Kelas wilayah ini untuk periode itu sudah ditetapkan",
@@ -47,6 +52,8 @@ CERTAINTIES = {
     "proposal": "Usulan: tidak ada naskah hukum yang menetapkannya.",
 }
 """How sure the legal basis of a ruleset is."""
+
+RULESET_STATUSES = {"draft": "rancangan", "published": "terbit", "retired": "pensiun"}
 
 THINGS = {
     "village": "Kampung KB",

@@ -23,7 +23,7 @@ from services.scoring.rulesets.tables import InForceEntry, StoredRuleset
 
 MOST_BYTES = 512 * 1024
 """Largest document; the shipped ones have 25 kB."""
-_RESERVED = frozenset({"in-force"})
+_RESERVED = frozenset({"in-force", "validation"})
 """Ids that would be addresses of something else."""
 _MOST_PROBLEMS = 100
 
@@ -93,6 +93,17 @@ async def validate(session: AsyncSession, caller: Caller, number: str) -> Valida
     _require_whole_country(caller)
     row = await store.find(session, number)
     return await asyncio.to_thread(_checked, orjson.dumps(row.document))
+
+
+async def validate_document(caller: Caller, raw: bytes) -> ValidationOut:
+    """What the checks say of a document that is stored nowhere.
+
+    Raises:
+        RegionForbidden, TooLarge: the caller is of a region; the document is larger than one can be.
+    """
+    _require_whole_country(caller)
+    _require_size(raw)
+    return await asyncio.to_thread(_checked, raw)
 
 
 async def publish(session: AsyncSession, caller: Caller, number: str, if_match: str | None) -> StoredRuleset:
@@ -170,6 +181,11 @@ def _require_whole_country(caller: Caller) -> None:
         raise problems.RegionForbidden(f"a ruleset applies to the whole country, your region is {caller.region}")
 
 
+def _require_size(raw: bytes) -> None:
+    if len(raw) > MOST_BYTES:
+        raise problems.TooLarge(f"a ruleset document has at most {MOST_BYTES} bytes")
+
+
 def _require_published(row: StoredRuleset) -> None:
     if row.status != Status.PUBLISHED:
         raise problems.RulesetNotPublished(f"{row.id} is {row.status}", status_of_ruleset=row.status)
@@ -198,8 +214,7 @@ async def _locked_draft(session: AsyncSession, caller: Caller, number: str, if_m
 
 
 async def _draft_of(raw: bytes) -> Ruleset:
-    if len(raw) > MOST_BYTES:
-        raise problems.TooLarge(f"a ruleset document has at most {MOST_BYTES} bytes")
+    _require_size(raw)
     ruleset = await asyncio.to_thread(_parsed, raw)
     if ruleset.status is not Status.DRAFT:
         raise _invalid([Problem("/status", "Rancangan harus berstatus draft; menerbitkannya langkah tersendiri")])

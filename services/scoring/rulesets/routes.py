@@ -86,6 +86,15 @@ async def draft_ruleset(
     return await once(assessor, draft)
 
 
+@router.post("/validation", responses=problems(RegionForbidden, TooLarge))
+async def validate_document(_document: Document, request: Request, assessor: RulesetAssessor) -> ValidationOut:
+    """What the checks say of a document, its shape included, and its boundary cases; nothing is stored.
+
+    Nation-wide callers only.
+    """
+    return await actions.validate_document(assessor, await request.body())
+
+
 @router.get("/in-force")
 async def list_rulesets_in_force(
     _reader: RulesetReader, session: Session, filters: Annotated[ListFilters, Query()]

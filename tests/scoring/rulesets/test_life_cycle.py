@@ -13,12 +13,13 @@ import httpx
 import orjson
 import pytest
 import sqlalchemy as sa
+from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.embedded.throwaway import ThrowawayServers
 from kit import clock
 from services.scoring import reference
-from services.scoring.assessments.actions import bring_up_to_date
+from services.scoring.assessments.actions import bring_up_to_date, count_outdated
 from services.scoring.rulesets.document import Ruleset
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.library import in_force, shipped_rulesets
@@ -77,6 +78,7 @@ CHANGES = [
     ("POST", "/rulesets"),
     ("PUT", "/rulesets/web-2021"),
     ("DELETE", "/rulesets/web-2021"),
+    ("POST", "/rulesets/validation"),
     ("POST", "/rulesets/web-2021/validation"),
     ("POST", "/rulesets/web-2021/publication"),
     ("POST", "/rulesets/web-2021/retirement"),
@@ -245,6 +247,35 @@ class TestValidateRuleset:
         found = await self.checked(api, "web-2021-intended")
         assert found["valid"]
         assert {one["pointer"].rpartition("/")[2] for one in found["against_being_in_force"]} == {"when_missing"}
+
+
+class TestValidateDocument:
+    async def checked(self, api: httpx.AsyncClient, document: dict[str, Any]) -> dict[str, Any]:
+        answer = await api.post("/rulesets/validation", json=document, headers=caller(*ASSESSOR))
+        assert answer.status_code == 200
+        assert (await api.get(f"/rulesets/{document['id']}", headers=caller("reader"))).status_code == 404
+        result: dict[str, Any] = answer.json()
+        return result
+
+    async def test_no_json(self, api: httpx.AsyncClient) -> None:
+        headers = caller(*ASSESSOR) | {"Content-Type": "application/json"}
+        assert (await api.post("/rulesets/validation", content="{", headers=headers)).status_code == 422
+
+    async def test_happy_shape(self, api: httpx.AsyncClient) -> None:
+        found = await self.checked(api, made(version=0, colour="merah"))
+        assert found["problems"] == [
+            {"pointer": "#/version", "detail": "Bilangan ini paling kecil 1"},
+            {"pointer": "#/colour", "detail": "Isian ini tidak dikenal"},
+        ]
+
+    async def test_happy_gap(self, api: httpx.AsyncClient) -> None:
+        assert [one["pointer"] for one in (await self.checked(api, with_a_gap()))["problems"]] == [
+            f"{FUNDS}/bands/2/from"
+        ]
+
+    async def test_happy(self, api: httpx.AsyncClient) -> None:
+        found = await self.checked(api, made())
+        assert (found["valid"], found["against_being_in_force"]) == (True, [])
 
 
 class TestPublishRuleset:
@@ -478,10 +509,14 @@ class TestAssessmentsFollow:
             before = {code: await classified(one, code) for code in (border, steady)}
             assert {told[-1][1] for told in before.values()} == {"berkelanjutan"}
             number = await published(one, stricter())
-            assert (await put_in_force(one, number, clock.today())).status_code == 201
             databases = [app_of(api).state.database for api in (one, other)]
+            assert await count_outdated(databases[0]) == 0
+            assert (await put_in_force(one, number, clock.today())).status_code == 201
+            assert await count_outdated(databases[1]) == 2
+            assert REGISTRY.get_sample_value("kkb_assessments_outdated") == 2
             assert sum(await asyncio.gather(*(bring_up_to_date(database) for database in databases))) == 2
             assert sum(await asyncio.gather(*(bring_up_to_date(database) for database in databases))) == 0
+            assert await count_outdated(databases[0]) == 0
             news = ("berkelanjutan", "mandiri", number), ("berkelanjutan", "berkelanjutan", number)
             assert await classified(one, border) == [*before[border], news[0]]
             assert await classified(one, steady) == [*before[steady], news[1]]
