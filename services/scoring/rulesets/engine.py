@@ -364,6 +364,12 @@ def _percent(numerator: Ints, divisor: Ints, arithmetic: Arithmetic, rounding: R
     return rounded_quotient(numerator * 100 * 10**rounding.decimals, divisor, rounding.mode)
 
 
+def percent_units(formula: Percentage, numerator: int, denominator: int) -> int:
+    """What a percentage gives for one pair of numbers, in units of its grid; the denominator is not 0."""
+    part, whole = np.array([numerator], dtype=np.int64), np.array([denominator], dtype=np.int64)
+    return int(_percent(part, whole, formula.arithmetic, formula.rounding)[0])
+
+
 def _mean(formula: Mean, columns: Columns) -> Value:
     parts = [formula_value(part, columns) for part in formula.of]
     total = _sum(parts, formula.missing)

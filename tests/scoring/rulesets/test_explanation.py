@@ -48,7 +48,7 @@ def test_a_zero_that_stands_for_nothing_known_is_said() -> None:
 
 def test_an_absent_report_that_decides_the_score_is_said() -> None:
     long_acting = told("output_mkjp", village(population=None))
-    assert long_acting.formula.endswith("laporan kependudukan belum ada, skor 1 ditetapkan aturan")
+    assert long_acting.formula.endswith(". Skor 1 ditetapkan aturan: laporan kependudukan belum ada")
     assert (long_acting.score, long_acting.value, long_acting.band) == (1, None, None)
 
 
