@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from contracts.events import RegionNames
 from contracts.facts import ReportKind
+from kit.language import Language
 from services.scoring.assessments.actions import VillageInputs
 from services.scoring.assessments.rules import age_in_months, percent
 from services.scoring.assessments.schemas import (
@@ -18,7 +17,10 @@ from services.scoring.assessments.schemas import (
     IndicatorOut,
     InputOut,
     InterventionsOut,
+    NextBandOut,
     NotReported,
+    ReadinessOut,
+    ReasonOut,
     ReportKindOut,
     ReportUsed,
     RulesetUsed,
@@ -43,29 +45,49 @@ def summary(assessed: Assessed) -> AssessmentOut:
     )
 
 
-def detail(assessed: Assessed, inputs: VillageInputs, engine: Engine, today: date) -> AssessmentDetail:
-    """An assessment with its whole explanation."""
-    why = explain(engine, inputs.facts)
-    assert why.village_class is not None, "a ruleset in force gives every village a class"
+def detail(
+    assessed: Assessed, inputs: VillageInputs, engine: Engine, language: Language, *, stored: bool
+) -> AssessmentDetail:
+    """A village's class with its whole explanation; `stored` says whether the ruleset is the one in force."""
+    why = explain(engine, inputs.facts, language)
     ruleset = engine.ruleset
+    label = None if why.village_class is None else ruleset.class_label(why.village_class)
+    local = None if label is None else label.local(assessed.village.region_code)
     return AssessmentDetail(
         village=village_of(assessed.village),
         village_class=why.village_class,
-        class_labels=next(texts(label.labels) for label in ruleset.classes if label.code == why.village_class),
+        class_labels=None if label is None else texts(label.labels),
+        local_class_labels=None if local is None else texts(local),
         ruleset=ruleset_used(engine),
         dimensions=_dimensions(engine, why),
         indicators=[_indicator(one, inputs) for one in why.indicators],
+        readiness=readiness(why, inputs),
         completeness=completeness(why.answered, why.asked),
         not_reported=[
             NotReported(input=path, labels=texts(ruleset.input_label(path).labels)) for path in why.not_reported
         ],
-        reports=[_report_kind(kind, inputs, today) for kind in ReportKind],
+        reports=[_report_kind(kind, inputs, engine.limits.get(kind.value)) for kind in ReportKind],
         interventions=_interventions(inputs),
         without_reports=not inputs.in_force.facts,
         simulated=inputs.simulated,
-        version=assessed.assessment.version,
-        assessed_at=assessed.assessment.assessed_at,
+        as_of=inputs.as_of,
+        version=assessed.assessment.version if stored else None,
+        assessed_at=assessed.assessment.assessed_at if stored else None,
     )
+
+
+def readiness(why: VillageExplanation, inputs: VillageInputs) -> list[ReadinessOut]:
+    """What is shown beside the score, with the reports it comes from."""
+    return [
+        ReadinessOut(
+            code=one.code,
+            labels=texts(one.labels),
+            input=one.input,
+            ready=one.ready,
+            report=_source(inputs, one.input),
+        )
+        for one in why.readiness
+    ]
 
 
 def village_of(village: Village) -> AssessedVillage:
@@ -112,6 +134,7 @@ def _dimensions(engine: Engine, why: VillageExplanation) -> list[DimensionOut]:
 
 def _indicator(one: IndicatorExplanation, inputs: VillageInputs) -> IndicatorOut:
     band = None if one.band is None else BandOut(low=one.band.low, high=one.band.high, text=one.band.text)
+    after = None if one.next_band is None else NextBandOut(**vars(one.next_band))
     return IndicatorOut(
         code=one.code,
         dimension=one.dimension,
@@ -121,6 +144,10 @@ def _indicator(one: IndicatorExplanation, inputs: VillageInputs) -> IndicatorOut
         value=one.value,
         formula=one.formula,
         band=band,
+        next_band=after,
+        reasons=[
+            ReasonOut(code=why.code, text=why.text, inputs=list(why.inputs), report=why.report) for why in one.reasons
+        ],
         inputs=[
             InputOut(
                 input=used.input,
@@ -151,14 +178,17 @@ def _report(report: Report) -> ReportUsed:
     )
 
 
-def _report_kind(kind: ReportKind, inputs: VillageInputs, today: date) -> ReportKindOut:
+def _report_kind(kind: ReportKind, inputs: VillageInputs, limit: int | None) -> ReportKindOut:
     used = {r.report_id: r for r in inputs.in_force.sources.values() if r.kind == kind}
     newest = inputs.in_force.newest_period.get(kind)
+    age = None if newest is None else age_in_months(newest, inputs.as_of)
     return ReportKindOut(
         kind=kind,
         reported=newest is not None,
         newest_period=newest,
-        age_months=None if newest is None else age_in_months(newest, today),
+        age_months=age,
+        max_age_months=limit,
+        too_old=None if age is None or limit is None else age > limit,
         reports=[_report(report) for report in newest_first(list(used.values()))],
     )
 

@@ -9,12 +9,18 @@ from fastapi import APIRouter, Path, Query
 from kit import clock
 from kit.access import Caller, Scope, requires
 from kit.database import Session, read_one_moment
+from kit.language import AnswerLanguage
 from kit.paging import Page
-from kit.problems import RegionForbidden, VillageUnknown, problems
+from kit.problems import RegionForbidden, RulesetUnknown, VillageUnknown, problems
 from services.scoring.assessments import lists, presenting, store
 from services.scoring.assessments.actions import inputs_of
-from services.scoring.assessments.schemas import AssessmentDetail, AssessmentListFilters, AssessmentOut
-from services.scoring.rulesets.library import in_force
+from services.scoring.assessments.schemas import (
+    AssessmentChoice,
+    AssessmentDetail,
+    AssessmentListFilters,
+    AssessmentOut,
+)
+from services.scoring.rulesets.library import in_force, published
 
 router = APIRouter(prefix="/assessments", tags=["assessments"])
 
@@ -33,10 +39,22 @@ async def list_assessments(
     return Page(items=[presenting.summary(assessed) for assessed in found], next_cursor=cursor)
 
 
-@router.get("/{village}", responses=problems(VillageUnknown))
-async def get_assessment(village: VillageRef, reader: AssessmentReader, session: Session) -> AssessmentDetail:
-    """One village's class and why: every score with its inputs, their reports, and what was not reported."""
+@router.get("/{village}", responses=problems(VillageUnknown, RulesetUnknown))
+async def get_assessment(
+    village: VillageRef,
+    reader: AssessmentReader,
+    session: Session,
+    choice: Annotated[AssessmentChoice, Query()],
+    language: AnswerLanguage,
+) -> AssessmentDetail:
+    """One village's class and why: every score with its inputs, their reports, and what was not reported.
+
+    Sentences are in Indonesian or English by Accept-Language. Under another ruleset than the one in force the answer is
+    computed from the same facts, and nothing of it is stored.
+    """
     await read_one_moment(session)
+    current = await in_force(session)
+    engine = current if choice.ruleset is None else await published(session, choice.ruleset)
     assessed = await store.find(session, reader, village)
     (inputs,) = await inputs_of(session, [assessed.village])
-    return presenting.detail(assessed, inputs, await in_force(session), clock.today())
+    return presenting.detail(assessed, inputs, engine, language, stored=engine.digest == current.digest)

@@ -67,6 +67,16 @@ class AssessmentListFilters(AssessmentFilters, ListFilters):
     )
 
 
+class AssessmentChoice(BaseModel):
+    """Under which ruleset one village is to be explained."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ruleset: str | None = Field(
+        None, max_length=64, description="Under this published ruleset; the one in force if left out"
+    )
+
+
 class Answer(BaseModel):
     """Base of what this room answers; built by field name, sent by alias."""
 
@@ -136,7 +146,7 @@ class DimensionOut(Answer):
 
     code: str
     labels: Texts
-    index: str
+    index: str | None = Field(description="Null where not assessable under the ruleset")
     threshold: str
     met: bool
 
@@ -170,6 +180,31 @@ class BandOut(Answer):
     text: str
 
 
+class NextBandOut(Answer):
+    """What the next better band of an indicator needs."""
+
+    score: int
+    value: Decimal = Field(description="The nearest value in it, in the indicator's unit")
+    difference: Decimal = Field(description="How far it is to that value, above 0")
+    more: bool = Field(description="Whether the difference is to be added or taken away")
+    count: int | None = Field(
+        description="Of a share: how many people, couples or families more or fewer, the whole unchanged; else null"
+    )
+    text: str = Field(description="In the language of the answer")
+
+
+class ReasonOut(Answer):
+    """Why an indicator has no value."""
+
+    code: str = Field(
+        description="report_absent, answer_missing, date_missing, denominator_zero, implausible, report_too_old or "
+        "age_unknown"
+    )
+    text: str = Field(description="In the language of the answer")
+    inputs: list[str] = Field(description="Paths of the inputs that it is about")
+    report: ReportKind | None = Field(description="The kind of report that it is about")
+
+
 class IndicatorOut(Answer):
     """One score and what it rests on."""
 
@@ -177,10 +212,12 @@ class IndicatorOut(Answer):
     dimension: str
     labels: Texts
     unit: Texts
-    score: int
-    value: Decimal | None = Field(description="Null where an absent report or answer decided the score")
-    formula: str = Field(description="In words and numbers, Indonesian")
+    score: int | None = Field(description="Null where not assessable under the ruleset")
+    value: Decimal | None = Field(description="Null where something absent, impossible or too old decided the score")
+    formula: str = Field(description="In words and numbers, in the language of the answer")
     band: BandOut | None
+    next_band: NextBandOut | None = Field(description="Null in the best band, and where there is no value")
+    reasons: list[ReasonOut] = Field(description="Why there is no value; empty where there is one")
     inputs: list[InputOut]
     not_reported: list[str] = Field(description="Paths of asked inputs that were not reported")
 
@@ -192,6 +229,10 @@ class ReportKindOut(Answer):
     reported: bool
     newest_period: str | None
     age_months: int | None = Field(description="Calendar months since that period; null where never reported")
+    max_age_months: int | None = Field(description="How old answers may be under the ruleset; null without limit")
+    too_old: bool | None = Field(
+        description="Whether even the newest report is older than that; null without limit or never reported"
+    )
     reports: list[ReportUsed] = Field(description="Reports that answers in force are taken from, newest first")
 
 
@@ -202,6 +243,16 @@ class InterventionsOut(Answer):
     actors: int = Field(description="Different actors over all of them")
     newest: date | None
     simulated: int = Field(description="How many of them are made-up data")
+
+
+class ReadinessOut(Answer):
+    """Something a village should have, shown beside the score; it never enters it."""
+
+    code: str
+    labels: Texts
+    input: str = Field(description="Path of the fact", examples=["profile.pokja_decree"])
+    ready: bool | None = Field(description="Null means not reported")
+    report: ReportUsed | None
 
 
 class NotReported(Answer):
@@ -215,19 +266,24 @@ class AssessmentDetail(Answer):
     """A village's class and why."""
 
     village: AssessedVillage
-    village_class: VillageClass = Field(alias="class")
-    class_labels: Texts
+    village_class: VillageClass | None = Field(
+        alias="class", description="Null where not assessable, which only a ruleset that is not in force can leave it"
+    )
+    class_labels: Texts | None
+    local_class_labels: Texts | None = Field(description="What the village's region calls the class, where it differs")
     ruleset: RulesetUsed
     dimensions: list[DimensionOut]
     indicators: list[IndicatorOut]
+    readiness: list[ReadinessOut] = Field(description="Shown beside the score; empty where the ruleset names nothing")
     completeness: Completeness
     not_reported: list[NotReported]
     reports: list[ReportKindOut]
     interventions: InterventionsOut
     without_reports: bool
     simulated: bool = Field(description="The village or anything it is assessed from is made-up data")
-    version: int
-    assessed_at: datetime
+    as_of: date = Field(description="The day for which ages and time windows are reckoned")
+    version: int | None = Field(description="Null under a ruleset that is not in force: that is computed, not stored")
+    assessed_at: datetime | None = Field(description="Null under a ruleset that is not in force")
 
 
 def texts(labels: Any) -> Texts:

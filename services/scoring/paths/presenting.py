@@ -9,7 +9,7 @@ from typing import Any
 from contracts.classes import VillageClass
 from kit.problems import Invalid
 from services.scoring.assessments.actions import VillageInputs
-from services.scoring.assessments.presenting import completeness, ruleset_used, village_of
+from services.scoring.assessments.presenting import ruleset_used, village_of
 from services.scoring.assessments.schemas import Texts, texts
 from services.scoring.paths import wording
 from services.scoring.paths.levers import Change, Effort
@@ -31,7 +31,7 @@ from services.scoring.rulesets.engine import Engine, as_decimal
 from services.scoring.rulesets.explanation import VillageExplanation, explain
 from services.scoring.rulesets.inputs import INTERVENTIONS
 from services.scoring.villages.tables import Village
-from services.scoring.what_ifs.schemas import Outcome
+from services.scoring.what_ifs.presenting import outcome
 
 
 def path_to(village: Village, inputs: VillageInputs, engine: Engine, to: VillageClass | None) -> PathOut:
@@ -111,12 +111,7 @@ def _path(
             for place, (one, other) in enumerate(pairs)
             if place not in worked_on and one.score != other.score
         ],
-        "then": Outcome(
-            village_class=then.village_class,
-            indexes=then.indexes,
-            scores={one.code: one.score for one in then.indicators},
-            completeness=completeness(then.answered, then.asked),
-        ),
+        "then": outcome(then),
         "suppose": _suppose(engine, facts, found.supposed, found.reports),
     }
 

@@ -33,7 +33,7 @@ from services.scoring.paths.levers import (
 from services.scoring.rulesets.columns import VillageFacts
 from services.scoring.rulesets.document import operands
 from services.scoring.rulesets.engine import NOT_ASSESSABLE, Engine, rounded_quotient
-from services.scoring.rulesets.explanation import fact_at
+from services.scoring.rulesets.telling import fact_at
 from services.scoring.what_ifs.rules import suppose
 
 KINDS = ("profile", "population", "family_planning")

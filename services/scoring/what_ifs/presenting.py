@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kit.language import Language
 from services.scoring.assessments.actions import VillageInputs
 from services.scoring.assessments.presenting import completeness, ruleset_used, village_of
 from services.scoring.assessments.schemas import texts
@@ -22,7 +23,7 @@ from services.scoring.what_ifs.schemas import (
 )
 
 
-def what_if(village: Village, inputs: VillageInputs, asked: WhatIfIn, engine: Engine) -> WhatIfOut:
+def what_if(village: Village, inputs: VillageInputs, asked: WhatIfIn, engine: Engine, language: Language) -> WhatIfOut:
     """The village as it is and as it would be, under one ruleset."""
     supposed = asked.facts.model_dump(mode="json", exclude_unset=True)
     day = (asked.as_of or inputs.as_of).isoformat()
@@ -32,14 +33,14 @@ def what_if(village: Village, inputs: VillageInputs, asked: WhatIfIn, engine: En
         "interventions": [*own["interventions"], *planned],
         "periods": redated(own["periods"], supposed, fact_inputs(), day[:7]),
     }
-    before, after = explain(engine, own), explain(engine, changed)
+    before, after = explain(engine, own, language), explain(engine, changed, language)
     pairs = list(zip(before.indicators, after.indicators, strict=True))
     return WhatIfOut(
         supposed=True,
         village=village_of(village),
         ruleset=ruleset_used(engine),
-        before=_outcome(before),
-        after=_outcome(after),
+        before=outcome(before),
+        after=outcome(after),
         inputs=_inputs(pairs),
         indicators=[
             _change(one, other) for one, other in pairs if (one.score, one.value) != (other.score, other.value)
@@ -49,11 +50,13 @@ def what_if(village: Village, inputs: VillageInputs, asked: WhatIfIn, engine: En
     )
 
 
-def _outcome(why: VillageExplanation) -> Outcome:
+def outcome(why: VillageExplanation) -> Outcome:
+    """A class and what it comes from, without the why."""
     return Outcome(
         village_class=why.village_class,
         indexes=why.indexes,
         scores={one.code: one.score for one in why.indicators},
+        readiness={one.code: one.ready for one in why.readiness},
         completeness=completeness(why.answered, why.asked),
     )
 
@@ -84,4 +87,6 @@ def _change(one: IndicatorExplanation, other: IndicatorExplanation) -> Indicator
 
 
 def _side(one: IndicatorExplanation) -> IndicatorSide:
-    return IndicatorSide(score=one.score, value=one.value, formula=one.formula)
+    return IndicatorSide(
+        score=one.score, value=one.value, formula=one.formula, reasons=[reason.code for reason in one.reasons]
+    )

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from kit.access import Caller, Scope, requires
 from kit.database import Session, read_one_moment
+from kit.language import AnswerLanguage
 from kit.problems import RulesetUnknown, VillageUnknown, problems
 from services.scoring.assessments import store
 from services.scoring.assessments.actions import inputs_of
@@ -22,10 +23,12 @@ AssessmentReader = Annotated[Caller, requires(Scope.ASSESSMENTS_READ)]
 
 
 @router.post("/{village}/what-if", responses=problems(VillageUnknown, RulesetUnknown))
-async def ask_what_if(village: VillageRef, asked: WhatIfIn, reader: AssessmentReader, session: Session) -> WhatIfOut:
+async def ask_what_if(
+    village: VillageRef, asked: WhatIfIn, reader: AssessmentReader, session: Session, language: AnswerLanguage
+) -> WhatIfOut:
     """What the village would be classed as if some facts were different, and which indicators do it; nothing is stored."""
     await read_one_moment(session)
     engine = await (in_force(session) if asked.ruleset is None else published(session, asked.ruleset))
     assessed = await store.find(session, reader, village)
     (inputs,) = await inputs_of(session, [assessed.village])
-    return presenting.what_if(assessed.village, inputs, asked, engine)
+    return presenting.what_if(assessed.village, inputs, asked, engine, language)

@@ -62,6 +62,7 @@ class Outcome(Answer):
     village_class: VillageClass | None = Field(alias="class")
     indexes: dict[str, str | None] = Field(description="Decimal strings by dimension")
     scores: dict[str, int | None] = Field(description="1-4 by indicator")
+    readiness: dict[str, bool | None] = Field(description="Shown beside the score; null means not reported")
     completeness: Completeness
 
 
@@ -70,7 +71,8 @@ class IndicatorSide(Answer):
 
     score: int | None
     value: Decimal | None
-    formula: str = Field(description="In words and numbers, Indonesian")
+    formula: str = Field(description="In words and numbers, in the language of the answer")
+    reasons: list[str] = Field(description="Codes of the reasons why there is no value; the formula says them")
 
 
 class IndicatorChange(Answer):

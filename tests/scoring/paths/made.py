@@ -14,7 +14,7 @@ from services.scoring.paths.levers import Draft, Stuck, goals_of, pull_of, reach
 from services.scoring.paths.rules import Cost, nested, reports_to_make
 from services.scoring.rulesets.document import operands, read_ruleset
 from services.scoring.rulesets.engine import Engine
-from services.scoring.rulesets.explanation import fact_at
+from services.scoring.rulesets.telling import fact_at
 from services.scoring.what_ifs.rules import suppose
 from tests.scoring.rulesets.made_villages import DATA, FUNDING, MECHANISMS, POKTAN
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from services.scoring.paths.levers import GROUPS
 from services.scoring.paths.rules import NoPath, Path, Plan, find_path, plan_of
 from services.scoring.rulesets.engine import Engine
-from services.scoring.rulesets.explanation import fact_at
 from services.scoring.rulesets.inputs import InputKind, fact_inputs
 from services.scoring.rulesets.library import shipped_rulesets
+from services.scoring.rulesets.telling import fact_at
 from tests.scoring.paths.made import every_path, small_ruleset, village
 from tests.scoring.rulesets import made_villages
 from tests.scoring.rulesets.test_engine import villages
