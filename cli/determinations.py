@@ -47,16 +47,16 @@ def list_determinations(
     if as_json:
         show_json(found)
         return
-    shown = table("Id", "Wilayah", "Periode", "Keputusan", "Aturan", *_NUMBERS, "", numbers=_NUMBERS)
+    shown = table("Id", "Wilayah", "Periode", "Keputusan", "Aturan", "Kampung KB", "", numbers=("Kampung KB",))
     for one in found:
         header = one["header"]
         shown.add_row(
             header["id"],
             f"{header['region_code']} {header['region_name']}",
             header["period"],
-            f"{header['decree']['number']}, {header['decree']['date']}",
+            header["decree"]["number"],
             header["ruleset"]["id"],
-            *_counts(header["counts"]),
+            number(header["counts"]["villages"]),
             mark(simulated=header["simulated"]),
             style="dim" if one["replaced_by"] else None,
         )
