@@ -227,7 +227,7 @@ def _notes(header: DeterminationHeader) -> Iterator[str]:
     bounds = ", ".join(f"{escape(one.labels.id)} {decimal(one.threshold)}" for one in header.ruleset.dimensions)
     yield f"Indeks dimensi terpenuhi mulai: {bounds}."
     if counts.not_assessable:
-        yield f"{_NOT_ASSESSABLE}: aturan ini tidak memberi kelas karena laporan yang diperlukannya tidak ada."
+        yield f"{_NOT_ASSESSABLE}: dari yang dilaporkan, aturan ini tidak dapat memberi kelas."
 
 
 def _shortened(text: str) -> str:

@@ -260,6 +260,14 @@ class TestIssue:
         assert (again.content, again.headers["Idempotency-Replayed"]) == (first.content, "true")
         assert problem(await send(scoring, draft("96.12", note="Lain"), headers)) == (422, "idempotency-key-reused")
 
+    async def test_the_same_sent_twice_at_once_is_one(self, scoring: httpx.AsyncClient) -> None:
+        await known_village(scoring, district="96.14.01")
+        headers = {**caller("assessor"), "Idempotency-Key": "penetapan-96.14"}
+        answers = await asyncio.gather(*(send(scoring, draft("96.14"), headers) for _ in range(3)))
+        assert {answer.status_code for answer in answers} == {201}
+        assert len({answer.content for answer in answers}) == 1
+        assert sum("Idempotency-Replayed" in answer.headers for answer in answers) == 2
+
     async def test_it_is_told_once_with_counts_and_digest(
         self, scoring: httpx.AsyncClient, determination: dict[str, Any]
     ) -> None:
