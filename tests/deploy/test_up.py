@@ -120,7 +120,9 @@ class TestUp:
         first = platform.start()
         first.wait_until_ready()
         assert DEMONSTRATION in first.said
-        assert re.search(r"^Determination .* 2024-07, 285 villages, decree .*SIMULASI.*, simulated", first.said, re.M)
+        assert re.search(
+            r"^Determination .* 2024-07, 285 villages, decree .*SIMULASI.*, simulated", first.said, re.MULTILINE
+        )
         key = platform.key_file.read_text().strip()
         assert stat.S_IMODE(platform.key_file.stat().st_mode) == 0o600
         assert platform.get("/api/v1/villages?region=33.26", key) == 200

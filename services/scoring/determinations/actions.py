@@ -122,7 +122,7 @@ def _determination(caller: Caller, draft: DeterminationIn, frozen: Frozen) -> De
         region_name=frozen.region_name(draft.region_code),
         period=draft.period,
         ruleset=draft.ruleset,
-        rules=presenting.rules_json(frozen.engine),
+        rules=presenting.rules_json(frozen.engine, draft.region_code),
         decree_number=draft.decree.number,
         decree_date=draft.decree.date,
         note=draft.note,

@@ -25,18 +25,19 @@ from services.scoring.determinations.schemas import (
     PreviewOut,
 )
 from services.scoring.determinations.tables import Determination
+from services.scoring.rulesets.document import ClassLabel
 from services.scoring.rulesets.engine import Engine
 
 _MOST_INCOMPLETE = 100
 
 
-def rules_json(engine: Engine) -> dict[str, Any]:
-    """What a determination keeps of its ruleset."""
+def rules_json(engine: Engine, region: str) -> dict[str, Any]:
+    """What a determination of a region keeps of its ruleset."""
     ruleset = engine.ruleset
     rules = DeterminedRules(
         **dict(ruleset_used(engine)),
         asked=len(engine.asked),
-        classes=[NamedClass(code=one.code, labels=texts(one.labels)) for one in ruleset.classes],
+        classes=[_named(label, region) for label in ruleset.classes],
         dimensions=[
             NamedDimension(code=one.code, labels=texts(one.labels), threshold=str(one.threshold))
             for one in ruleset.dimensions
@@ -47,6 +48,12 @@ def rules_json(engine: Engine) -> dict[str, Any]:
         ],
     )
     return rules.model_dump(mode="json")
+
+
+def _named(label: ClassLabel, region: str) -> NamedClass:
+    local = label.local(region)
+    own = None if local is None else texts(local)
+    return NamedClass(code=label.code, labels=texts(label.labels), local_labels=own)
 
 
 def header(one: Determination) -> DeterminationHeader:

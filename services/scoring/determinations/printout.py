@@ -12,7 +12,7 @@ from typing import Any
 
 from contracts.regions import RegionLevel, level_of
 from services.scoring.determinations.rules import last_day
-from services.scoring.determinations.schemas import DeterminationHeader, DeterminationOut
+from services.scoring.determinations.schemas import DeterminationHeader, DeterminationOut, NamedClass
 
 Entry = Mapping[str, Any]
 
@@ -117,7 +117,7 @@ def _classes(header: DeterminationHeader) -> list[tuple[str | None, str, int]]:
     """Code, label and number of villages of each class, highest first; those without class only where there are any."""
     counts = header.counts
     rows: list[tuple[str | None, str, int]] = [
-        (one.code.value, one.labels.id, counts.classes[one.code]) for one in reversed(header.ruleset.classes)
+        (one.code.value, class_name(one), counts.classes[one.code]) for one in reversed(header.ruleset.classes)
     ]
     return [*rows, (None, _NOT_ASSESSABLE, counts.not_assessable)] if counts.not_assessable else rows
 
@@ -232,6 +232,11 @@ def _notes(header: DeterminationHeader) -> Iterator[str]:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_IN_MARGIN else f"{text[: _LONGEST_IN_MARGIN - 1]}…"
+
+
+def class_name(one: NamedClass) -> str:
+    """What a class is called; where the region calls it otherwise, that first."""
+    return one.labels.id if one.local_labels is None else f"{one.local_labels.id} ({one.labels.id})"
 
 
 def css_text(text: str) -> str:

@@ -76,6 +76,7 @@ class NamedClass(Answer):
 
     code: VillageClass
     labels: Texts
+    local_labels: Texts | None = Field(description="What the determined region calls it, where that differs")
 
 
 class NamedDimension(Answer):

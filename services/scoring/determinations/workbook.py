@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from kit.spreadsheets import Cell, Column, Sheet, Spool, XlsxTable, add_page, workbook
-from services.scoring.determinations.printout import CERTAINTY, Entry, day, moment, month
+from services.scoring.determinations.printout import CERTAINTY, Entry, class_name, day, moment, month
 from services.scoring.determinations.schemas import DeterminationOut
 
 _WIDE = (34, 90)
@@ -52,7 +52,7 @@ def _sheet(found: DeterminationOut) -> Sheet:
 
 def _row(found: DeterminationOut, entry: Entry) -> list[Cell]:
     rules, names = found.header.ruleset, entry["region_names"]
-    labels = {one.code: one.labels.id for one in rules.classes}
+    labels = {one.code: class_name(one) for one in rules.classes}
     return [
         entry["number"],
         names["province"],
@@ -103,7 +103,7 @@ def _cover(found: DeterminationOut) -> Iterator[tuple[str, str | int]]:
     yield "Dasar aturan", f"{rules.legal_basis.id}. {CERTAINTY.get(rules.certainty, rules.certainty)}"
     yield "Sidik aturan", rules.digest
     for one in reversed(rules.classes):
-        yield one.labels.id, counts.classes[one.code]
+        yield class_name(one), counts.classes[one.code]
     yield "Tidak dapat dinilai", counts.not_assessable
     yield "Jumlah Kampung KB", counts.villages
     yield "Tanpa laporan", counts.without_reports

@@ -15,6 +15,7 @@ import pytest
 from services.scoring.determinations.printout import css_text, day, moment, month, number, percent
 from tests.callers import STRANGER, caller
 from tests.scoring.determinations.made import BARE, draft, issued, problem, send
+from tests.scoring.rulesets.made_rulesets import made
 from tests.scoring.told import known_village
 
 HOSTILE = '</style><script>alert(1)</script>"\\27;}'
@@ -144,6 +145,21 @@ class TestDocument:
         assert "Kecamatan Kecamatan 94.02.01 (94.02.01), Kabupaten 94.02: 1 Kampung KB" in page
         assert "3.5 Tidak dapat dinilai: 1 Kampung KB" in page
         assert "Usulan: tidak ada naskah hukum" in page
+
+    async def test_a_class_is_called_what_the_region_calls_it(self, scoring: httpx.AsyncClient) -> None:
+        document = made()
+        own = {"region": "93.01", "labels": {"id": "Dasar Sekali", "en": "Very basic"}}
+        document["classes"][0]["local_labels"] = [own]
+        tag = (await scoring.post("/rulesets", json=document, headers=caller("assessor"))).headers["ETag"]
+        url = f"/rulesets/{document['id']}/publication"
+        assert (await scoring.post(url, headers=caller("assessor") | {"If-Match": tag})).status_code == 200
+        for district in ("93.01.01", "93.02.01"):
+            await known_village(scoring, district=district)
+        found = await issued(scoring, "93.01", ruleset=document["id"])
+        assert [one["local_labels"] for one in found["header"]["ruleset"]["classes"]] == [own["labels"], *[None] * 3]
+        assert "Dasar Sekali (Dasar)" in (await form(scoring, found, "/document")).text
+        other = await issued(scoring, "93.02", ruleset=document["id"])
+        assert "Dasar Sekali" not in (await form(scoring, other, "/document")).text
 
     @pytest.mark.parametrize("text", [HOSTILE, 'a"b', "\\", "\n", "é…"])
     def test_text_in_a_style_stays_text(self, text: str) -> None:
