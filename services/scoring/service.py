@@ -11,6 +11,7 @@ from services.scoring.class_counts.actions import keep_tallies_short
 from services.scoring.class_counts.routes import router as class_counts
 from services.scoring.comparisons.routes import router as comparisons
 from services.scoring.determinations.routes import router as determinations
+from services.scoring.exports.routes import router as exports
 from services.scoring.facts.actions import take_registry_events
 from services.scoring.histories.routes import router as histories
 from services.scoring.interventions.actions import take_intervention_events
@@ -26,6 +27,7 @@ SERVICE = Service(
     title="Scoring",
     description="Rulesets as published data, the class of every Kampung KB under them, and why.",
     routers=(
+        exports,  # before assessments: export.csv is no village
         assessments,
         histories,
         what_ifs,
