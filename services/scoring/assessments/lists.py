@@ -81,14 +81,14 @@ def order_of(asked: str, engine: Engine) -> Order:
     return Order(asked, asked != name, value)
 
 
-def meant(filters: AssessmentFilters, region: str | None, engine: Engine, today: date) -> list[ColumnElement[bool]]:
+def meant(filters: AssessmentFilters, region: str | None, engine: Engine, today: date) -> list[Any]:
     """Conditions that an assessment is an active village's, in the region, and as the filters say.
 
     Raises:
         Invalid: a filter names an indicator that the ruleset in force does not have, or a kind without an age.
     """
     return [
-        col(Assessment.active).is_(True),
+        col(Assessment.active),  # as it stands in the indexes, or they are of no use
         subtree(col(Assessment.region_code), region),
         *_of_the_answer(filters),
         *_of_scores(filters.score, engine),
