@@ -161,7 +161,7 @@ def _workbook(title: str, around: str) -> str:
     cells = re.sub(r"([A-Z]+)(\d+)", r"$\1$\2", around)
     quoted = _text(title.replace("'", "''"))
     return (
-        f'<workbook xmlns="{_SHEETS}" xmlns:r="{_RELATIONS}"><sheets>'
+        f'<workbook xmlns="{_SHEETS}" xmlns:r="{_RELATIONS}"><bookViews><workbookView/></bookViews><sheets>'
         f'<sheet name="{_text(title)}" sheetId="1" r:id="rId1"/></sheets><definedNames>'
         f'<definedName name="_xlnm._FilterDatabase" localSheetId="0" hidden="1">\'{quoted}\'!{cells}</definedName>'
         "</definedNames></workbook>"
