@@ -12,7 +12,7 @@ from typing import Any
 
 from services.scoring.paths.levers import Draft, Stuck, goals_of, pull_of, reach, watched
 from services.scoring.paths.rules import Cost, nested, reports_to_make
-from services.scoring.rulesets.document import operands, read_ruleset
+from services.scoring.rulesets.document import Ruleset, operands, read_ruleset
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.telling import fact_at
 from services.scoring.what_ifs.rules import suppose
@@ -99,7 +99,7 @@ def small_ruleset(seed: int, most: int = 5) -> Engine:
     given = [dice.choice(CLASSES) for _ in rows]
     document["class_matrix"] = [{"met": met, "class": one} for met, one in zip(rows, given, strict=True)]
     document["classes"] = [label for label in document["classes"] if label["code"] in given]
-    return Engine(read_ruleset(json.dumps(document).encode()))
+    return Engine(Ruleset.parse(json.dumps(document).encode()))
 
 
 def _leaves(document: dict[str, Any], indicator: dict[str, Any]) -> Iterator[Any]:
