@@ -48,7 +48,7 @@ def summary(assessed: Assessed) -> AssessmentOut:
 def detail(
     assessed: Assessed, inputs: VillageInputs, engine: Engine, language: Language, *, stored: bool
 ) -> AssessmentDetail:
-    """A village's class with its whole explanation; `stored` says whether the ruleset is the one in force."""
+    """A village's class with its whole explanation; `stored` says whether it is assessed under the ruleset."""
     why = explain(engine, inputs.facts, language)
     ruleset = engine.ruleset
     label = None if why.village_class is None else ruleset.class_label(why.village_class)

@@ -49,12 +49,14 @@ async def get_assessment(
 ) -> AssessmentDetail:
     """One village's class and why: every score with its inputs, their reports, and what was not reported.
 
-    Sentences are in Indonesian or English by Accept-Language. Under another ruleset than the one in force the answer is
+    Sentences are in Indonesian or English by Accept-Language. Under another ruleset than its own the answer is
     computed from the same facts, and nothing of it is stored.
     """
     await read_one_moment(session)
-    current = await in_force(session)
-    engine = current if choice.ruleset is None else await published(session, choice.ruleset)
     assessed = await store.find(session, reader, village)
+    # its own ruleset: while another one has just come into force, the class is still what this one gave
+    engine = await published(session, choice.ruleset or assessed.assessment.ruleset)
     (inputs,) = await inputs_of(session, [assessed.village])
-    return presenting.detail(assessed, inputs, engine, language, stored=engine.digest == current.digest)
+    return presenting.detail(
+        assessed, inputs, engine, language, stored=engine.digest == assessed.assessment.ruleset_digest
+    )

@@ -73,7 +73,7 @@ class AssessmentChoice(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ruleset: str | None = Field(
-        None, max_length=64, description="Under this published ruleset; the one in force if left out"
+        None, max_length=64, description="Under this published ruleset; the one it is assessed under if left out"
     )
 
 
@@ -282,8 +282,10 @@ class AssessmentDetail(Answer):
     without_reports: bool
     simulated: bool = Field(description="The village or anything it is assessed from is made-up data")
     as_of: date = Field(description="The day for which ages and time windows are reckoned")
-    version: int | None = Field(description="Null under a ruleset that is not in force: that is computed, not stored")
-    assessed_at: datetime | None = Field(description="Null under a ruleset that is not in force")
+    version: int | None = Field(
+        description="Null under a ruleset that it is not assessed under: that is computed, not stored"
+    )
+    assessed_at: datetime | None = Field(description="Null under a ruleset that it is not assessed under")
 
 
 def texts(labels: Any) -> Texts:

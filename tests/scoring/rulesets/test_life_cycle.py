@@ -477,6 +477,13 @@ class TestInForce:
         monkeypatch.undo()
         assert (await put_in_force(api, "web-2021", day)).status_code == 201
 
+    async def test_retired_at_the_same_moment_only_one_of_both_succeeds(self, api: httpx.AsyncClient) -> None:
+        number, day = await published(api, made()), dt.date(2105, 1, 1)
+        put, retired = await asyncio.gather(
+            put_in_force(api, number, day), api.post(f"/rulesets/{number}/retirement", headers=caller(*ASSESSOR))
+        )
+        assert sorted([put.status_code, retired.status_code]) in ([200, 409], [201, 409])
+
     async def test_replay(self, api: httpx.AsyncClient) -> None:
         key = {"Idempotency-Key": "in-force-only-once"}
         answers = [await put_in_force(api, "web-2021", dt.date(2104, 1, 1), **key) for _ in range(2)]
@@ -514,6 +521,8 @@ class TestAssessmentsFollow:
             assert (await put_in_force(one, number, clock.today())).status_code == 201
             assert await count_outdated(databases[1]) == 2
             assert REGISTRY.get_sample_value("kkb_assessments_outdated") == 2
+            detail = (await one.get(f"/assessments/{border}", headers=caller("reader"))).json()
+            assert (detail["ruleset"]["id"], detail["class"]) == ("web-2021", "berkelanjutan")
             assert sum(await asyncio.gather(*(bring_up_to_date(database) for database in databases))) == 2
             assert sum(await asyncio.gather(*(bring_up_to_date(database) for database in databases))) == 0
             assert await count_outdated(databases[0]) == 0
@@ -566,3 +575,9 @@ class TestShippedRulesets:
         monkeypatch.setattr(reference, "shipped_rulesets", lambda: changed)
         with pytest.raises(reference.ShippedRulesetChanged, match=r"ruleset web-2021: .* needs an id of its own"):
             await self.load(address)
+
+    def test_a_rebuild_and_checksums_leave_them_alone(self) -> None:
+        ours = {"rulesets", "rulesets_in_force"}
+        assert SCORING.projection is not None
+        assert not ours & {one.table.name for one in SCORING.projection.tables}
+        assert not ours & {thing.kind for thing in SCORING.checksums}
