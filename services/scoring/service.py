@@ -19,6 +19,7 @@ from services.scoring.paths.routes import router as paths
 from services.scoring.rebuilding import PROJECTION
 from services.scoring.recomputations.routes import router as recomputations
 from services.scoring.recomputations.worker import run_recomputations
+from services.scoring.report_tables.routes import router as report_tables
 from services.scoring.rulesets.routes import router as rulesets
 from services.scoring.what_ifs.routes import router as what_ifs
 
@@ -33,6 +34,7 @@ SERVICE = Service(
         what_ifs,
         paths,
         class_counts,
+        report_tables,
         recomputations,
         determinations,
         rulesets,

@@ -8,13 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from contracts.classes import VillageClass
-from contracts.regions import LEVELS, RegionLevel, level_of
 from kit.access import Caller, Scope, requires
 from kit.database import Session
-from kit.problems import Invalid, RegionForbidden, problems
+from kit.problems import RegionForbidden, problems
 from services.scoring.assessments.rules import CompletenessBand, percent
 from services.scoring.class_counts import store
-from services.scoring.class_counts.rules import parts_level
+from services.scoring.class_counts.levels import level_asked
 from services.scoring.class_counts.schemas import ClassCountFilters, ClassCounts, ClassShare, RegionClassCounts, Share
 from services.scoring.class_counts.store import Counted
 from services.scoring.rulesets.library import in_force
@@ -30,7 +29,7 @@ async def get_class_counts(
 ) -> ClassCounts:
     """How many active Kampung KB of a region are in each class, in all and part by part."""
     region = reader.narrow(filters.region)
-    by = _level(region, filters.by)
+    by = level_asked(region, filters.by)
     counted = await store.counts(session, region, by)
     codes = list(dict.fromkeys(one.code for one in counted))
     names = await store.names(session, codes if region is None else [*codes, region])
@@ -43,14 +42,6 @@ async def get_class_counts(
         total=_summed(region, names, counted),
         items=[_summed(code, names, part) for code, part in parts.items()],
     )
-
-
-def _level(region: str | None, asked: RegionLevel | None) -> RegionLevel:
-    own = None if region is None else level_of(region)
-    try:
-        return RegionLevel(parts_level(LEVELS, own, asked))
-    except ValueError as error:
-        raise Invalid(str(error), errors=[{"pointer": "query:by", "detail": str(error)}]) from error
 
 
 def _summed(code: str | None, names: dict[str, str], counted: Sequence[Counted]) -> RegionClassCounts:
