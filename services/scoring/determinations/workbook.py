@@ -10,7 +10,8 @@ from services.scoring.determinations.printout import CERTAINTY, Entry, class_nam
 from services.scoring.determinations.schemas import DeterminationOut
 
 _WIDE = (34, 90)
-_MARK = "DATA SIMULASI"
+_MARK, _REPLACED = "DATA SIMULASI", "SUDAH DIGANTI"
+_A4 = 9
 
 
 class DeterminationWorkbook(XlsxTable):
@@ -27,7 +28,7 @@ class DeterminationWorkbook(XlsxTable):
             _add_cover(book, self._found)
             page = add_page(book, self._sheet, self._spool.rows())
             page.set_landscape()
-            page.set_paper(9)
+            page.set_paper(_A4)
             page.fit_to_pages(1, 0)
             page.repeat_rows(0)
             if self._found.header.simulated:
@@ -73,19 +74,17 @@ def _row(found: DeterminationOut, entry: Entry) -> list[Cell]:
 
 def _add_cover(book: Any, found: DeterminationOut) -> None:
     page = book.add_worksheet("Penetapan")
-    forms = {
-        True: book.add_format({"bold": True, "valign": "top"}),
-        False: book.add_format({"text_wrap": True, "valign": "top"}),
-    }
+    bold = book.add_format({"bold": True, "valign": "top"})
     warning = book.add_format({"bold": True, "font_color": "#B3001B", "font_size": 14})
+    plain = book.add_format({"text_wrap": True, "valign": "top", "align": "left"})
     for place, width in enumerate(_WIDE):
         page.set_column(place, place, width)
     for place, (term, value) in enumerate(_cover(found)):
-        page.write_string(place, 0, term, warning if term in {_MARK, "SUDAH DIGANTI"} else forms[True])
+        page.write_string(place, 0, term, warning if term in {_MARK, _REPLACED} else bold)
         if isinstance(value, int):
-            page.write_number(place, 1, value, book.add_format({"align": "left"}))
+            page.write_number(place, 1, value, plain)
         else:
-            page.write_string(place, 1, value, forms[False])
+            page.write_string(place, 1, value, plain)
 
 
 def _cover(found: DeterminationOut) -> Iterator[tuple[str, str | int]]:
@@ -94,7 +93,7 @@ def _cover(found: DeterminationOut) -> Iterator[tuple[str, str | int]]:
     if header.simulated:
         yield _MARK, f"{counts.simulated} dari {counts.villages} Kampung KB memakai data buatan; bukan penetapan resmi"
     if found.replaced_by is not None:
-        yield "SUDAH DIGANTI", f"oleh penetapan {found.replaced_by}"
+        yield _REPLACED, f"oleh penetapan {found.replaced_by}"
     yield "Penetapan klasifikasi Kampung KB", f"{header.region_name} ({header.region_code})"
     yield "Periode", month(header.period)
     yield "Nomor keputusan", header.decree.number

@@ -268,6 +268,16 @@ class TestIssue:
         assert len({answer.content for answer in answers}) == 1
         assert sum("Idempotency-Replayed" in answer.headers for answer in answers) == 2
 
+    async def test_checksums_count_it_by_what_it_says(self, scoring: httpx.AsyncClient) -> None:
+        await known_village(scoring, district="96.15.01")
+        first = await issued(scoring, "96.15")
+        line = f'determination/{first["header"]["id"]} {{"digest": "{first["digest"]}"}}'
+        for region, part in (("96.15", "96.15"), ("96", "96.15")):
+            answer = await scoring.get(f"/checksums/scoring?region={region}", headers=caller("reader"))
+            held = next(kind for kind in answer.json()["kinds"] if kind["kind"] == "determination")
+            (own,) = (one for one in held["parts"] if one["region_code"] == part)
+            assert (own["count"], own["digest"]) == (1, hashlib.sha256(line.encode()).hexdigest()[:16])
+
     async def test_it_is_told_once_with_counts_and_digest(
         self, scoring: httpx.AsyncClient, determination: dict[str, Any]
     ) -> None:
