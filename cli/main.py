@@ -17,6 +17,7 @@ from cli.explain import explain_village
 from cli.failures import Failure
 from cli.findings import list_findings
 from cli.history import show_history, show_trend
+from cli.path import show_path
 from cli.screen import console
 from cli.villages import list_villages
 from cli.what_if import ask_what_if
@@ -66,6 +67,7 @@ app.command("explain")(explain_village)
 app.command("what-if")(ask_what_if)
 app.command("history")(show_history)
 app.command("trend")(show_trend)
+app.command("path")(show_path)
 app.command("villages")(list_villages)
 app.command("findings")(list_findings)
 app.command("changes")(show_changes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -184,3 +185,43 @@ class TestWhatIf:
         assert result.exit_code == 1
         assert says in result.stderr
         assert "Traceback" not in result.output
+
+
+class TestPath:
+    async def test_actions_who_can_help_and_what_comes_of_it(self, kkb: Kkb, reported: str) -> None:
+        result = await kkb("path", VILLAGE, "--to", "mandiri")
+        assert result.exit_code == 0, result.output
+        answer = json.loads((await kkb("path", VILLAGE, "--to", "mandiri", "--json")).stdout)
+        assert (answer["status"], answer["to"]) == ("found", "mandiri")
+        words = ("SIMULASI", "Dari Dasar ke Mandiri", "Yang perlu dikerjakan", "Kegiatan Inpres", "usulan platform")
+        assert all(word in result.stdout for word in words)
+        for one in answer["actions"]:
+            assert one["labels"]["id"] in result.stdout
+        found = await kkb("what-if", VILLAGE, *_supposed(answer["suppose"]))
+        assert f"menjadi {answer['then']['class'].upper()}" in found.stdout
+
+    async def test_a_class_that_is_no_higher(self, kkb: Kkb, reported: str) -> None:
+        result = await kkb("path", VILLAGE, "--to", "dasar")
+        assert result.exit_code == 0
+        assert "Kelasnya sekarang Dasar; Dasar tidak lebih tinggi." in result.stdout
+
+    async def test_no_such_class(self, kkb: Kkb, reported: str) -> None:
+        result = await kkb("path", VILLAGE, "--to", "paripurna")
+        assert result.exit_code == 1
+        assert "query:to" in result.stderr
+
+
+def _supposed(body: Any) -> list[str]:
+    """A supposition as arguments of `kkb what-if`."""
+    words = {True: "ya", False: "tidak", None: "kosong"}
+
+    def facts(inner: Any, path: str = "") -> list[str]:
+        if isinstance(inner, dict):
+            return [one for name, value in inner.items() for one in facts(value, f"{path}.{name}" if path else name)]
+        if isinstance(inner, bool) or inner is None:
+            return ["--fact", f"{path}={words[inner]}"]
+        value = ",".join(inner) or "tidak-ada" if isinstance(inner, list) else inner
+        return ["--fact", f"{path}={value}"]
+
+    planned = [one for done in body["interventions"] for one in ("--intervention", ",".join(done["actors"]))]
+    return [*facts(body["facts"]), *planned]

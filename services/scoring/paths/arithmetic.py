@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.scoring.rulesets.columns import AS_OF, is_recent
 from services.scoring.rulesets.document import (
     Arithmetic,
     Condition,
@@ -55,16 +56,23 @@ def value_of(formula: Formula, values: Values) -> int | None:
             chosen = values[formula.input]
             value = _nothing(formula.missing) if chosen is None else len(set(chosen))
         case CountActors():
-            done = values[formula.input]
-            value = _nothing(formula.missing) if done is None else len(actors_of(done) - set(formula.exclude_actors))
+            value = _actors(formula, values)
     return value
 
 
-def score_of(compiled: CompiledIndicator, units: int | None) -> int:
-    """The score that a value gives, 0 where there is none."""
-    if units is None:
-        return compiled.score_when_missing
-    return int(compiled.scores[max(bisect_right(compiled.starts, units) - 1, 0)])
+class Bands:
+    """An indicator's bands as plain numbers: which score a value gives."""
+
+    def __init__(self, compiled: CompiledIndicator) -> None:
+        self.starts: list[int] = compiled.starts.tolist()
+        self.scores: list[int] = compiled.scores.tolist()
+        self.when_missing = compiled.score_when_missing
+
+    def score_of(self, units: int | None) -> int:
+        """The score that a value gives, 0 where there is none."""
+        if units is None:
+            return self.when_missing
+        return self.scores[max(bisect_right(self.starts, units) - 1, 0)]
 
 
 def is_met(condition: Condition, values: Values) -> bool | None:
@@ -114,6 +122,18 @@ def _total(parts: Sequence[int | None], missing: Missing) -> int | None:
     return sum(known)
 
 
+def _actors(formula: CountActors, values: Values) -> int | None:
+    done, months = values[formula.input], formula.window_months
+    if done is None:
+        return _nothing(formula.missing)
+    if months is not None:
+        day = values.get(AS_OF)
+        if done and (day is None or not all(one.get("date") for one in done)):
+            return _nothing(formula.missing)
+        done = [one for one in done if is_recent(one["date"], day, months)]
+    return len(actors_of(done) - set(formula.exclude_actors))
+
+
 def _gated_count(formula: GatedCount, values: Values) -> int | None:
     gate = is_met(formula.gate, values)
     if gate is False:
@@ -129,10 +149,17 @@ def _percentage(formula: Percentage, values: Values) -> int | None:
         (numerator is None, formula.numerator_missing),
         (denominator is None, formula.denominator_missing),
         (denominator == 0, formula.denominator_zero),
+        (is_implausible(numerator, denominator), formula.implausible),
     )
     if any(holds and policy is Missing.PROPAGATE for holds, policy in gone):
         return None
     return percent(numerator, denominator, formula) if numerator is not None and denominator else 0
+
+
+def is_implausible(part: int | None, whole: int | None) -> bool:
+    """Whether a part exceeds its whole, or either is below 0. What is not known is not implausible."""
+    above = part is not None and whole is not None and part > whole
+    return above or (part or 0) < 0 or (whole or 0) < 0
 
 
 def _mean(formula: Mean, parts: list[int | None]) -> int | None:

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from contracts.facts import MAX_COUNT
-from services.scoring.paths.arithmetic import actors_of, is_met, mean, percent, score_of, value_of
+from services.scoring.paths.arithmetic import Bands, actors_of, is_implausible, is_met, mean, percent, value_of
 from services.scoring.paths.serving import ACTORS
+from services.scoring.rulesets.columns import AS_OF, is_recent
 from services.scoring.rulesets.document import (
     Condition,
     CountActors,
@@ -42,6 +44,8 @@ ASSUMED_SIZE = 100
 """A population figure that was never reported is supposed to be at least this: figures read as percent."""
 TENTH = 10
 """Winning a tenth of a group is as much effort as bringing one answer about."""
+MOST_POINTS = 500
+"""Five parts from nothing to everybody, in whole percents."""
 Effort = Fraction | int
 _METHODS = [f"family_planning.methods.{one}" for one in ("iud", "mow", "mop", "implant", "condom", "injection", "pill")]
 _PERMANENT = frozenset({"family_planning.methods.mow", "family_planning.methods.mop"})
@@ -144,19 +148,16 @@ class Draft:
 class Goal:
     """A score to be reached, as the band's edge that is nearest: at least `low` or, lower being better, at most `high`."""
 
-    compiled: CompiledIndicator
+    indicator: Indicator
+    bands: Bands
     place: int
     score: int
     low: int | None
     high: int | None
 
-    @property
-    def indicator(self) -> Indicator:
-        return self.compiled.indicator
-
     def is_met(self, value: int | None) -> bool:
         """Whether a value has at least this score."""
-        return score_of(self.compiled, value) >= self.score
+        return self.bands.score_of(value) >= self.score
 
     def holds(self, value: int | None) -> bool:
         """Whether a value is on the right side of the edge; for the parts of a formula, which have no score."""
@@ -168,8 +169,9 @@ class Goal:
 def goals_of(compiled: CompiledIndicator, place: int) -> list[Goal]:
     """A goal for every score that the indicator's bands give, from the lowest."""
     higher = compiled.indicator.direction is Direction.HIGHER
+    bands = Bands(compiled)
     goals = [
-        Goal(compiled, place, edge.score, edge.low if higher else None, None if higher else edge.high)
+        Goal(compiled.indicator, bands, place, edge.score, edge.low if higher else None, None if higher else edge.high)
         for edge in compiled.edges
     ]
     return sorted(goals, key=lambda goal: goal.score)
@@ -177,18 +179,12 @@ def goals_of(compiled: CompiledIndicator, place: int) -> list[Goal]:
 
 def reach(goal: Goal, draft: Draft) -> None:
     """Change the facts as little as possible so that the indicator has the goal's score. Raises Stuck."""
-    if not is_present(goal.indicator, draft):
-        raise Stuck("not_reported", goal.indicator.requires[0].value)
     formula = goal.indicator.formula
-    if not goal.is_met(value_of(formula, draft.values)):
-        _change(formula, goal, draft)
+    if goal.is_met(value_of(formula, draft.values)):
+        return
+    _change(formula, goal, draft)
     if not goal.is_met(value_of(formula, draft.values)):
         raise Stuck("not_improvable")
-
-
-def is_present(indicator: Indicator, draft: Draft) -> bool:
-    """Whether all reports that the indicator needs are there, or are to be made."""
-    return not any(kind.value in draft.closed for kind in indicator.requires)
 
 
 def _change(formula: Formula, goal: Goal, draft: Draft) -> None:
@@ -265,13 +261,21 @@ def _invite(formula: CountActors, goal: Goal, draft: Draft) -> None:
     done = draft.values[formula.input] or []
     if goal.high is not None and done:
         raise Stuck("not_improvable", formula.input)
-    away = actors_of(done) | set(formula.exclude_actors)
+    away = actors_of(_counted(done, formula, draft)) | set(formula.exclude_actors)
     free = [actor.code for actor in ACTORS if actor.code not in away and actor.number not in away]
     more = max((goal.low or 0) - (value_of(formula, draft.values) or 0), 0)
+    if value_of(formula, draft.values) is None and done:
+        raise Stuck("not_improvable", formula.input)
     if more > len(free):
         raise Stuck("no_more_actors", formula.input)
-    planned = [{"actors": free[:more]}] if more else []
+    planned = [{"actors": free[:more], "date": draft.values.get(AS_OF)}] if more else []
     draft.put(formula.input, [*done, *planned], more)
+
+
+def _counted(done: Sequence[Mapping[str, Any]], formula: CountActors, draft: Draft) -> list[Mapping[str, Any]]:
+    """The interventions that count: those who took part only in others can be asked again."""
+    months, day = formula.window_months, draft.values.get(AS_OF)
+    return [one for one in done if months is None or is_recent(one.get("date"), day, months)]
 
 
 def _percentage(formula: Percentage, goal: Goal, draft: Draft) -> None:
@@ -280,6 +284,8 @@ def _percentage(formula: Percentage, goal: Goal, draft: Draft) -> None:
         _report(formula.numerator, draft)
     if goal.high is None or formula.denominator_missing is Missing.PROPAGATE:
         _report(formula.denominator, draft)
+    if formula.implausible is not None:
+        _check(formula, draft)
     value = value_of(formula, draft.values)
     if goal.high is not None:
         if goal.holds(value) and unreported:
@@ -288,6 +294,12 @@ def _percentage(formula: Percentage, goal: Goal, draft: Draft) -> None:
             _win_over(formula, goal, draft)
     elif not goal.holds(value):
         _raise(formula, goal, draft)
+
+
+def _check(formula: Percentage, draft: Draft) -> None:
+    """A part that exceeds its whole is for the reporter to put right; no path is built on it."""
+    if is_implausible(value_of(formula.numerator, draft.values), value_of(formula.denominator, draft.values)):
+        raise Stuck("implausible", _inputs(formula.denominator, draft)[0])
 
 
 def _state_most(formula: Percentage, goal: Goal, draft: Draft) -> None:
@@ -382,7 +394,10 @@ def _report_parts(formula: Mean, draft: Draft) -> None:
 
 
 def _raise_mean(formula: Mean, goal: Goal, draft: Draft) -> None:
-    """Participants are added where the fewest are needed, over all parts together (a small knapsack, solved exactly)."""
+    """Participants are added where the fewest are needed, over all parts together.
+
+    On a grid of whole percents this is a small knapsack, solved exactly; on finer ones rounding hardly counts.
+    """
     values = [value_of(part, draft.values) for part in formula.of]
     known = [value for value in values if value is not None]
     usable = [
@@ -398,11 +413,15 @@ def _raise_mean(formula: Mean, goal: Goal, draft: Draft) -> None:
     if points is None:
         raise Stuck("not_improvable")
     people = sum(value_of(part.denominator, draft.values) or 0 for part in usable)
-    for part, more in _fewest(usable, points, draft):
+    chosen = _fewest(usable, points, draft) if points <= MOST_POINTS else _smallest_first(usable, points, draft)
+    for part, more in chosen:
         _win(_lever(_inputs(part.numerator, draft), draft), more, people, draft)
 
 
 def _no_divisor(formula: Mean, draft: Draft) -> Stuck:
+    for each in formula.of:
+        if each.implausible is not None:
+            _check(each, draft)
     zero = (part for part in formula.of if value_of(part.denominator, draft.values) == 0)
     part = next(zero, None)
     return Stuck("not_improvable") if part is None else Stuck("denominator_zero", _inputs(part.denominator, draft)[0])
@@ -434,6 +453,30 @@ def _fewest(parts: Sequence[Percentage], points: int, draft: Draft) -> Iterator[
         if costs[step]:
             yield part, costs[step]
         left = max(left - step, 0)
+
+
+def _smallest_first(parts: Sequence[Percentage], points: int, draft: Draft) -> Iterator[tuple[Percentage, int]]:
+    """As `_fewest`, filled from the smallest group on: there one person counts for most."""
+    left = points
+    chosen = []
+    for part in sorted(parts, key=lambda one: value_of(one.denominator, draft.values) or 0):
+        divisor, number = value_of(part.denominator, draft.values) or 0, value_of(part.numerator, draft.values) or 0
+        room = min(divisor - number, _room(_lever(_inputs(part.numerator, draft), draft), draft))
+        if left <= 0 or room <= 0:
+            continue
+        now = percent(number, divisor, part)
+        wanted = now + min(left, percent(number + room, divisor, part) - now)
+        guess = wanted * divisor // (100 * 10**part.rounding.decimals) - number
+        more = _smallest(partial(_gives, number, divisor, part, wanted), guess, room) or 0
+        chosen.append((part, more))
+        left -= percent(number + more, divisor, part) - now
+    if left > 0:
+        raise Stuck("too_few_people", _inputs(parts[0].denominator, draft)[0])
+    yield from chosen
+
+
+def _gives(number: int, divisor: int, part: Percentage, wanted: int, more: int) -> bool:
+    return percent(number + more, divisor, part) >= wanted
 
 
 def _people_by_points(part: Percentage, points: int, draft: Draft) -> list[int]:

@@ -27,7 +27,7 @@ from services.scoring.paths.schemas import (
 from services.scoring.paths.serving import serving
 from services.scoring.rulesets.columns import VillageFacts
 from services.scoring.rulesets.document import Direction, operands
-from services.scoring.rulesets.engine import Engine, as_decimal
+from services.scoring.rulesets.engine import NOT_ASSESSABLE, Engine, as_decimal
 from services.scoring.rulesets.explanation import VillageExplanation, explain
 from services.scoring.rulesets.inputs import INTERVENTIONS
 from services.scoring.villages.tables import Village
@@ -52,7 +52,7 @@ def path_to(village: Village, inputs: VillageInputs, engine: Engine, to: Village
     to = engine.classes[wanted]
     if wanted <= place:
         return _answer(village, inputs, engine, now, to, PathStatus.REACHED)
-    found = find_path(engine, facts, wanted)
+    found = find_path(engine, facts, wanted, [one.score or NOT_ASSESSABLE for one in now.indicators])
     if isinstance(found, NoPath):
         because = [_because(engine, one) for one in found.blocked]
         return _answer(village, inputs, engine, now, to, PathStatus.UNREACHABLE, because=because)
@@ -112,7 +112,7 @@ def _path(
             if place not in worked_on and one.score != other.score
         ],
         "then": outcome(then),
-        "suppose": _suppose(engine, facts, found.supposed, found.reports),
+        "suppose": _suppose(engine, facts, {**found.told, **found.supposed}, found.reports),
     }
 
 
@@ -126,6 +126,8 @@ def _action(
     serves = serving(paths or reports)
     edge = next(edge for edge in compiled.edges if edge.score == improvement.after)
     needed = edge.low if indicator.direction is Direction.HIGHER else edge.high
+    told = {path: value for path, value in found.told.items() if path.partition(".")[0] in reports}
+    own = {change.path: found.supposed[change.path] for change in improvement.changes}
     return Action(
         indicator=indicator.code,
         dimension=indicator.dimension,
@@ -139,9 +141,7 @@ def _action(
         changes=[_change(engine, change) for change in improvement.changes],
         reports=reports,
         effort=_shown(improvement.effort),
-        suppose=_suppose(
-            engine, facts, {change.path: found.supposed[change.path] for change in improvement.changes}, reports
-        ),
+        suppose=_suppose(engine, facts, told | own, reports),
         kegiatan=list(serves.kegiatan),
         actors=list(serves.actors),
     )

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import combinations, product
+from itertools import combinations
 from math import lcm
 from operator import add
 from typing import Any
 
 import numpy as np
 
+from services.scoring.paths.arithmetic import Bands, value_of
 from services.scoring.paths.levers import (
     Change,
     Draft,
@@ -30,7 +31,7 @@ from services.scoring.paths.levers import (
     touched_by,
     watched,
 )
-from services.scoring.rulesets.columns import VillageFacts
+from services.scoring.rulesets.columns import AS_OF, PERIODS, VillageFacts, age_in_months
 from services.scoring.rulesets.document import operands
 from services.scoring.rulesets.engine import NOT_ASSESSABLE, Engine, rounded_quotient
 from services.scoring.rulesets.telling import fact_at
@@ -48,7 +49,8 @@ Weighed = tuple[int, int, int]
 """A cost as it is compared: indicators, steps, effort in a common unit."""
 _State = tuple[Weighed, Any]
 """The cheapest way to a total: its cost, and the options it is made of as a chain."""
-_Step = tuple[tuple[int, ...], Weighed, "Option"]
+_Pick = tuple[Component, "Option"]
+_Step = tuple[tuple[int, ...], Weighed, _Pick]
 """What an option adds to a total, and its cost."""
 
 
@@ -74,15 +76,16 @@ class Cost:
 
 @dataclass(frozen=True)
 class Path:
-    """A way to a class: what to work on, and the reports to be made for the first time.
+    """A way to a class: what to work on, and the reports to be made for the first time, or anew.
 
-    `supposed` are the facts that would be different, by path, and `facts` the village with them. `proven`: every
+    `supposed` are the facts that would be different, by path, `told` those that a report made anew says again, and `facts` the village with them. `proven`: every
     smaller set was tried; only where very many indicators share facts some are not.
     """
 
     cost: Cost
     improvements: tuple[Improvement, ...]
     reports: tuple[str, ...]
+    told: Mapping[str, Any]
     supposed: Mapping[str, Any]
     facts: VillageFacts
     proven: bool
@@ -114,24 +117,50 @@ class NoPath:
     blocked: tuple[Blocked, ...]
 
 
+@dataclass(frozen=True)
 class Drafted:
-    """One goal of a set that is being drafted, with what was changed for it."""
+    """One goal of a set, with what was changed for it."""
 
-    def __init__(self, goal: Goal) -> None:
-        self.goal = goal
-        self.effort: Effort = 0
-        self.paths: dict[str, Change] = {}
+    goal: Goal
+    changes: Mapping[str, Change]
+    effort: Effort
 
-    def worked_on(self, draft: Draft) -> bool:
-        """Reach the goal if it does not hold; whether anything had to be changed. Raises Stuck."""
-        before, effort = dict(draft.values), draft.effort
-        draft.changed = {}
-        reach(self.goal, draft)
-        for path in draft.changed:
-            first = self.paths[path].before if path in self.paths else before[path]
-            self.paths[path] = Change(path, first, draft.values[path])
-        self.effort += draft.effort - effort
-        return bool(draft.changed)
+
+@dataclass(frozen=True)
+class Tried:
+    """A set of goals that can be brought about together, and the facts with it."""
+
+    goals: tuple[Drafted, ...]
+    draft: Draft
+
+    @property
+    def supposed(self) -> dict[str, Any]:
+        """The facts that would be different, by path."""
+        return {path: self.draft.values[path] for one in self.goals for path in one.changes}
+
+    def with_goal(self, goal: Goal) -> Tried:
+        """The set with one goal more; all are looked at again until nothing has to be changed. Raises Stuck."""
+        draft = self.draft.copy()
+        goals = (*self.goals, _worked_on(Drafted(goal, {}, 0), draft))
+        for _ in range(_ROUNDS):
+            again = tuple(_worked_on(one, draft) for one in goals) if self.goals else goals
+            if all(one is other for one, other in zip(goals, again, strict=True)):
+                return Tried(goals, draft)
+            goals = again
+        raise Stuck("not_improvable")
+
+
+def _worked_on(drafted: Drafted, draft: Draft) -> Drafted:
+    before, effort = dict(draft.values), draft.effort
+    draft.changed.clear()
+    reach(drafted.goal, draft)
+    if not draft.changed:
+        return drafted
+    changes = dict(drafted.changes)
+    for path in draft.changed:
+        first = changes[path].before if path in changes else before[path]
+        changes[path] = Change(path, first, draft.values[path])
+    return Drafted(drafted.goal, changes, drafted.effort + draft.effort - effort)
 
 
 @dataclass(frozen=True)
@@ -153,7 +182,7 @@ class _Choice:
     cost: Weighed
     met: int
     reports: int
-    options: tuple[Option, ...]
+    options: tuple[tuple[Component, Option], ...]
 
     def with_other(self, other: _Choice) -> _Choice:
         """Both: they are about different dimensions."""
@@ -161,9 +190,12 @@ class _Choice:
         return _Choice(cost, self.met | other.met, self.reports | other.reports, options)
 
 
-def find_path(engine: Engine, village: VillageFacts, to: int) -> Path | NoPath:
-    """The smallest path to a class or a better one, `to` being its place in the ruleset's order of classes."""
-    before = _scores(engine, village)
+def find_path(engine: Engine, village: VillageFacts, to: int, now: Sequence[int] | None = None) -> Path | NoPath:
+    """The smallest path to a class or a better one, `to` being its place in the ruleset's order of classes.
+
+    `now` are the village's scores (0 = none) where they are known already.
+    """
+    before = _scores(engine, village) if now is None else now
     searches = [Search(engine, village, before, made) for made in reports_to_make(engine, village)]
     found = [path for path in (search.path(to) for search in searches) if path is not None]
     return min(found, key=lambda path: path.cost) if found else NoPath(_blocked(engine, searches, to))
@@ -175,10 +207,48 @@ def _scores(engine: Engine, village: VillageFacts) -> list[int]:
 
 
 def reports_to_make(engine: Engine, village: VillageFacts) -> Iterator[tuple[str, ...]]:
-    """Which of the reports whose absence counts could be made for the first time; none of them first."""
-    absent = [kind for kind in KINDS if kind in plan_of(engine).required and village.get(kind) is None]
+    """Which reports could be made, for the first time or anew, where that counts; none of them first."""
+    absent = _to_make(engine, village)
     for size in range(len(absent) + 1):
         yield from combinations(absent, size)
+
+
+def _to_make(engine: Engine, village: VillageFacts) -> list[str]:
+    """Kinds of report whose absence counts, and those of which an answer is older than the ruleset allows."""
+    required = plan_of(engine).required
+    return [
+        kind
+        for kind in KINDS
+        if (kind in required and village.get(kind) is None)
+        or (kind in engine.limits and _is_old(engine, village, kind))
+    ]
+
+
+def _is_old(engine: Engine, village: VillageFacts, kind: str) -> bool:
+    if village.get(kind) is None:
+        return False
+    ages = [age_in_months(village, path) for path in (kind, *engine.paths) if path.partition(".")[0] == kind]
+    return any(age is None or age > engine.limits[kind] for age in ages)
+
+
+def _with_reports(village: VillageFacts, made: tuple[str, ...]) -> dict[str, Any]:
+    """The village with reports made this month: empty for the first time, or with the answers that there are."""
+    if not made:
+        return dict(village)
+    facts = {**village, **{kind: village.get(kind) or {} for kind in made}}
+    day = village.get(AS_OF)
+    if day is not None:
+        kept = {
+            path: month for path, month in (village.get(PERIODS) or {}).items() if path.partition(".")[0] not in made
+        }
+        facts[PERIODS] = kept | dict.fromkeys(made, day[:7])
+    return facts
+
+
+def _told(engine: Engine, village: VillageFacts, made: tuple[str, ...]) -> dict[str, Any]:
+    """What a report that is made anew says: its answers as they are, those that were not given among them."""
+    anew = {kind for kind in made if village.get(kind) is not None}
+    return {path: fact_at(village, path) for path in engine.paths if path.partition(".")[0] in anew}
 
 
 def class_places(engine: Engine) -> list[int]:
@@ -198,6 +268,7 @@ class Plan:
         self.paths = sorted({*engine.paths, *watched()})
         self.places = class_places(engine)
         self.required = {kind.value for compiled in engine.indicators for kind in compiled.indicator.requires}
+        self.bands = [Bands(compiled) for compiled in engine.indicators]
         self.goals = [goals_of(compiled, place) for place, compiled in enumerate(engine.indicators)]
         self.touched = [touched_by(compiled.indicator) for compiled in engine.indicators]
         self.reads = [
@@ -220,44 +291,73 @@ def plan_of(engine: Engine) -> Plan:
 class Search:
     """All ways of one village with certain reports made for the first time."""
 
-    def __init__(self, engine: Engine, village: VillageFacts, before: list[int], made: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, engine: Engine, village: VillageFacts, before: Sequence[int], made: tuple[str, ...] = ()
+    ) -> None:
         self.engine = engine
         self.plan = plan_of(engine)
         self.made = made
         self.before = before
-        self.village: dict[str, Any] = {**village, **{kind: {} for kind in made}}
+        self.told = _told(engine, village, made)
+        self.village = _with_reports(village, made)
         self.now = _scores(engine, self.village) if made else before
-        closed = frozenset(kind for kind in self.plan.required if self.village.get(kind) is None)
+        closed = set(_to_make(engine, self.village))
         values = {path: fact_at(self.village, path) for path in self.plan.paths}
-        self.blank = Draft(values, self.plan.pull, closed)
+        self.blank = Draft({**values, AS_OF: self.village.get(AS_OF)}, self.plan.pull, frozenset(closed))
+        self.blind = {place for place, reads in enumerate(self.plan.reads) if reads & closed}
         self.highest = [NOT_ASSESSABLE] * len(engine.dimensions)
         self.stuck: dict[int, Stuck] = {}
         self.proven_to = len(engine.indicators)
         self.options: dict[Component, list[Option]] = {}
-        self._try(self._components())
+        # Plain arithmetic is many times faster for one village, but what counts is the engine's.
+        self.plain = all(self._plain_score(place, self.blank) == score for place, score in enumerate(self.now))
+        if not self._is_hopeless():
+            self._score(self._components())
+
+    def _is_hopeless(self) -> bool:
+        """Whether some index has no value whatever is done, because a report is not made."""
+        propagating = {at for one in self.engine.dimensions if one.propagate for at in one.columns}
+        return any(self.now[place] == NOT_ASSESSABLE for place in self.blind & propagating)
 
     def path(self, to: int) -> Path | None:
         """The smallest path that the engine confirms, or None."""
         places, all_made = self.plan.places, (1 << len(self.made)) - 1
-        while True:
+        while self.options:
             choices = [one for one in self._choices() if places[one.met] >= to and one.reports == all_made]
             if not choices:
-                return None
+                break
             best = min(choices, key=lambda choice: choice.cost)
-            supposed = {path: value for option in best.options for path, value in option.supposed.items()}
+            supposed = {path: value for _, option in best.options for path, value in option.supposed.items()}
             facts = suppose(self.village, nested(supposed))
-            # What one component does was scored with the others as they are: nothing new to learn.
-            if len(best.options) == 1 or int(self.engine.evaluate([facts]).classes[0]) >= to:
+            evaluation = self.engine.evaluate([facts])
+            if evaluation.scores[0].tolist() == self._expected(best) and int(evaluation.classes[0]) >= to:
                 return self._path(best, supposed, facts)
-            self._join([tuple(one.place for one in option.improvements) for option in best.options])
+            self._correct(best)
+        return None
+
+    def _expected(self, best: _Choice) -> list[int]:
+        scores = list(self.now)
+        for component, option in best.options:
+            for place, score in zip(component, option.scores, strict=True):
+                scores[place] = score
+        return scores
+
+    def _correct(self, best: _Choice) -> None:
+        """The engine says otherwise: let it score every set, and if it did, try together what disturbed each other."""
+        if self.plain:
+            self.plain, self.options = False, {}
+            self._score(self._components())
+        else:
+            self._join([component for component, _ in best.options])
 
     def _path(self, best: _Choice, supposed: dict[str, Any], facts: VillageFacts) -> Path:
         improvements = sorted(
-            (one for option in best.options for one in option.improvements), key=lambda one: one.place
+            (one for _, option in best.options for one in option.improvements), key=lambda one: one.place
         )
-        effort = len(self.made) + sum(option.effort for option in best.options)
+        effort = len(self.made) + sum(option.effort for _, option in best.options)
         cost = Cost(best.cost[0], best.cost[1], effort)
-        return Path(cost, tuple(improvements), self.made, supposed, facts, best.cost[0] <= self.proven_to)
+        proven = best.cost[0] <= self.proven_to
+        return Path(cost, tuple(improvements), self.made, self.told, supposed, facts, proven)
 
     def _components(self) -> list[Component]:
         """Indicators that touch a common fact, directly or through others. Figures that stay as they are join nobody."""
@@ -280,74 +380,89 @@ class Search:
         joined = [component for component in self.options if places & set(component)]
         for component in joined:
             del self.options[component]
-        self._try([tuple(sorted(place for component in joined for place in component))])
+        self._score([tuple(sorted(place for component in joined for place in component))])
 
-    def _try(self, components: list[Component]) -> None:
-        """Draft every set of goals of the components and let the engine score them, all in one batch."""
-        drafts = [(component, self._drafts(component)) for component in components]
-        batch = [suppose(self.village, nested(supposed)) for _, tried in drafts for _, supposed in tried]
-        rows = iter(self.engine.evaluate(batch).scores.tolist() if batch else [])
+    def _score(self, components: list[Component]) -> None:
+        """Try every set of goals of the components, and score what comes of each."""
+        tries = [(component, self._tries(component)) for component in components]
+        scored = self._plainly(tries) if self.plain else self._by_engine([one for _, some in tries for one in some])
         strangers: list[Component] = []
-        for component, tried in drafts:
+        for component, some in tries:
             options = [Option(tuple(self.now[place] for place in component))]
-            for (goals, supposed), scores in zip(tried, rows, strict=False):
+            for tried, scores in zip(some, scored, strict=False):
                 others = [place for place, score in enumerate(scores) if score != self.now[place]]
                 if not set(others) <= set(component):
                     strangers.append((*component, *others))
-                elif all(scores[one.goal.place] >= one.goal.score for one in goals):
-                    options.append(self._option(goals, supposed, scores, component))
+                elif all(scores[one.goal.place] >= one.goal.score for one in tried.goals):
+                    options.append(self._option(tried, scores, component))
             self.options[component] = options
         for places in strangers:
             self._join([places])
 
-    def _drafts(self, component: Component) -> list[tuple[list[Drafted], dict[str, Any]]]:
+    def _plainly(self, tries: list[tuple[Component, list[Tried]]]) -> Iterator[list[int]]:
+        """Scores of each set by plain arithmetic, the component's own indicators anew."""
+        for component, some in tries:
+            for tried in some:
+                scores = list(self.now)
+                for place in component:
+                    scores[place] = self._plain_score(place, tried.draft)
+                yield scores
+
+    def _plain_score(self, place: int, draft: Draft) -> int:
+        if place in self.blind:
+            return self.now[place]
+        formula = self.engine.indicators[place].indicator.formula
+        return self.plan.bands[place].score_of(value_of(formula, draft.values))
+
+    def _by_engine(self, tries: list[Tried]) -> Iterator[list[int]]:
+        """Scores of each set by the engine, in one batch."""
+        batch = [suppose(self.village, nested(tried.supposed)) for tried in tries]
+        return iter(self.engine.evaluate(batch).scores.tolist() if batch else [])
+
+    def _tries(self, component: Component) -> list[Tried]:
         """Every set of goals of a component that can be brought about, sets of few indicators first."""
-        goals = {place: self._goals(place) for place in component}
-        drafts: list[tuple[list[Drafted], dict[str, Any]]] = []
-        tried = 0
+        sets, tries, number = [Tried((), self.blank)], list[Tried](), 0
         for size in range(1, len(component) + 1):
-            sets = [one for places in combinations(component, size) for one in product(*(goals[at] for at in places))]
-            tried += len(sets)
-            if tried > MOST_TRIED:
+            steps = [(one, goal) for one in sets for place in component for goal in self._goals(place, one)]
+            number += len(steps)
+            if number > MOST_TRIED:
                 self.proven_to = min(self.proven_to, size - 1)
                 break
-            drafts += [draft for one in sets if (draft := self._draft(one)) is not None]
-        return drafts
+            sets = [longer for one, goal in steps if (longer := self._try(one, goal)) is not None]
+            tries += sets
+        return tries
 
-    def _goals(self, place: int) -> list[Goal]:
+    def _goals(self, place: int, others: Tried) -> list[Goal]:
         """Scores worth reaching: better than before, and not less than what making the reports gives already."""
+        if place in self.blind or (others.goals and others.goals[-1].goal.place >= place):
+            return []
         goals = self.plan.goals[place]
         return [goal for goal in goals if goal.score > self.before[place] and goal.score >= self.now[place]]
 
-    def _draft(self, goals: Sequence[Goal]) -> tuple[list[Drafted], dict[str, Any]] | None:
-        """Reach the goals one after the other until all hold; None where that cannot be."""
-        draft = self.blank.copy()
-        done = [Drafted(goal) for goal in goals]
+    def _try(self, others: Tried, goal: Goal) -> Tried | None:
         try:
-            for _ in range(_ROUNDS):
-                if not [one for one in done if one.worked_on(draft)]:
-                    return done, {path: draft.values[path] for one in done for path in one.paths}
+            return others.with_goal(goal)
         except Stuck as stuck:
-            if len(goals) == 1:
-                self.stuck.setdefault(goals[0].place, stuck)
-        return None
+            if not others.goals:
+                self.stuck.setdefault(goal.place, stuck)
+            return None
 
-    def _option(self, drafted: list[Drafted], supposed: dict[str, Any], scores: list[int], own: Component) -> Option:
+    def _option(self, tried: Tried, scores: Sequence[int], own: Component) -> Option:
         improvements = tuple(
             Improvement(
                 place=one.goal.place,
                 before=self.before[one.goal.place],
                 after=scores[one.goal.place],
-                changes=tuple(one.paths.values()),
+                changes=tuple(one.changes.values()),
                 effort=one.effort,
             )
-            for one in drafted
+            for one in tried.goals
         )
         reports = 0
-        for one in drafted:
+        for one in tried.goals:
             reports |= self._reports_of(one.goal)
-        effort = sum(one.effort for one in drafted)
-        return Option(tuple(scores[place] for place in own), improvements, supposed, reports, effort)
+        effort = sum(one.effort for one in tried.goals)
+        return Option(tuple(scores[place] for place in own), improvements, tried.supposed, reports, effort)
 
     def _reports_of(self, goal: Goal) -> int:
         """Bits of the reports made for the first time that an indicator rests on."""
@@ -404,7 +519,7 @@ class Search:
         added[-1] = option.reports
         steps = sum(one.after - one.before for one in option.improvements)
         effort = int(option.effort * unit)
-        return tuple(added), (len(option.improvements), steps, effort), option
+        return tuple(added), (len(option.improvements), steps, effort), (component, option)
 
     def _met(self, dimensions: list[int], keys: list[tuple[int, ...]]) -> list[int | None]:
         """Bits of the thresholds that totals reach, by the engine's own division; None where an index has no value."""
@@ -428,7 +543,9 @@ class Search:
         )
 
     def _obstacle(self, place: int) -> Obstacle | None:
-        (component,) = (component for component in self.options if place in component)
+        component = next((component for component in self.options if place in component), None)
+        if component is None:
+            return None
         best = max(option.scores[component.index(place)] for option in self.options[component])
         stuck = self.stuck.get(place)
         if stuck is not None:
@@ -454,12 +571,12 @@ def _advanced(states: dict[tuple[int, ...], _State], steps: list[_Step]) -> dict
     last = len(next(iter(states))) - 1 if states else 0
     reached: dict[tuple[int, ...], _State] = {}
     for key, (cost, picks) in states.items():
-        for added, own, option in steps:
+        for added, own, pick in steps:
             total = (*map(add, key[:last], added), key[last] | added[last])
             summed = _sum(cost, own)
             known = reached.get(total)
             if known is None or summed < known[0]:
-                reached[total] = (summed, (picks, option))
+                reached[total] = (summed, (picks, pick))
     return reached
 
 
@@ -467,13 +584,14 @@ def _sum(one: Weighed, other: Weighed) -> Weighed:
     return one[0] + other[0], one[1] + other[1], one[2] + other[2]
 
 
-def _unrolled(picks: Any) -> tuple[Option, ...]:
-    options: list[Option] = []
+def _unrolled(picks: Any) -> tuple[_Pick, ...]:
+    """The options of a chain that work on something."""
+    chosen: list[_Pick] = []
     while picks is not None:
-        picks, option = picks
-        if option.improvements:
-            options.append(option)
-    return tuple(options)
+        picks, pick = picks
+        if pick[1].improvements:
+            chosen.append(pick)
+    return tuple(chosen)
 
 
 def _cheapest(choices: Iterable[_Choice]) -> list[_Choice]:

@@ -66,7 +66,7 @@ class Action(Answer):
     unit: Texts
     text: Texts = Field(description="What to do")
     changes: list[SupposedChange]
-    reports: list[str] = Field(description="Kinds of report to be made for the first time")
+    reports: list[str] = Field(description="Kinds of report to be made, for the first time or anew")
     effort: Decimal = Field(description="Answers to be brought about, and a tenth of a group to be won, count 1 each")
     suppose: Supposed
     kegiatan: list[str] = Field(description="Codes of the Inpres catalogue; the platform's own suggestion")
@@ -88,7 +88,7 @@ class WhyNot(Answer):
     indicator: str
     best: int | None = Field(description="Highest score it can have; null where it cannot be assessed")
     code: str = Field(
-        description="denominator_zero, too_few_people, no_more_choices, no_more_actors, not_reported, not_improvable "
+        description="denominator_zero, too_few_people, no_more_choices, no_more_actors, not_reported, implausible, not_improvable "
         "or top_of_ruleset"
     )
     input: str | None = Field(description="The fact that stands in the way")
@@ -117,7 +117,7 @@ class PathOut(Answer):
     steps: int = Field(description="Score steps of these indicators together: among those the fewest")
     effort: Decimal = Field(description="Of all actions and first reports: among those the least")
     proven: bool = Field(description="Every smaller set was tried; false only where very many indicators share facts")
-    reports: list[str] = Field(description="Kinds of report to be made for the first time")
+    reports: list[str] = Field(description="Kinds of report to be made, for the first time or anew")
     actions: list[Action]
     side_effects: list[SideEffect]
     then: Outcome | None = Field(

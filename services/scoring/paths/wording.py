@@ -24,6 +24,7 @@ _WHY = {
     "no_more_actors": Labels(
         id="semua macam pelaksana sudah terlibat", en="every kind of institution takes part already"
     ),
+    "implausible": Labels(id="angka yang dilaporkan melebihi {fact}", en="the figure that was reported exceeds {fact}"),
     "not_reported": Labels(id="laporan {fact} belum ada", en="there is no {fact} report"),
     "not_improvable": Labels(
         id="tidak ada yang dapat diubah oleh Kampung KB", en="there is nothing that the village can change"

@@ -38,9 +38,9 @@ def redated(
 
 
 def paths_of(supposed: Mapping[str, Any]) -> Iterator[str]:
-    """Dotted paths of what is supposed; of a whole group that is not reported, the group's."""
+    """Dotted paths of what is supposed; of a group that is not reported, or reported without answers, the group's."""
     for name, value in supposed.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             yield from (f"{name}.{path}" for path in paths_of(value))
         else:
             yield name

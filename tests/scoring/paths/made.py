@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
-from services.scoring.paths.levers import Draft, Stuck, goals_of, pull_of, reach, watched
+from services.scoring.paths.levers import Draft, Goal, Stuck, goals_of, pull_of, reach, watched
 from services.scoring.paths.rules import Cost, nested, reports_to_make
 from services.scoring.rulesets.document import Ruleset, operands, read_ruleset
 from services.scoring.rulesets.engine import Engine
@@ -159,19 +159,33 @@ def _paths(
     ]
     for chosen in itertools.product(*wanted):
         goals = [goal for goal in chosen if goal is not None]
-        reads = {kind.value for goal in goals for kind in goal.indicator.requires}
-        reads |= {leaf.input.partition(".")[0] for goal in goals for leaf in operands(goal.indicator.formula)}
-        draft = blank.copy()
-        try:
-            for _ in range(4):
-                for goal in goals:
-                    reach(goal, draft)
-        except Stuck:
+        kinds = [{kind.value for kind in goal.indicator.requires} for goal in goals]
+        reads = [
+            own | {leaf.input.partition(".")[0] for leaf in operands(goal.indicator.formula)}
+            for own, goal in zip(kinds, goals, strict=True)
+        ]
+        if any(own & closed for own in reads):
             continue
-        changed = {path: value for path, value in draft.values.items() if value != blank.values[path]
-                   or (value is not None and blank.values[path] is None) or type(value) is not type(blank.values[path])}  # fmt: skip
+        draft = _drafted(blank, goals)
+        if draft is None:
+            continue
+        changed = {path: draft.values[path] for path in draft.changed}
         evaluation = engine.evaluate([suppose(base, nested(changed))])
         after = evaluation.scores[0].tolist()
-        if set(made) <= reads and all(after[goal.place] >= goal.score for goal in goals):
+        if set(made) <= set().union(*reads) and all(after[goal.place] >= goal.score for goal in goals):
             steps = sum(after[goal.place] - before[goal.place] for goal in goals)
             yield Cost(len(goals), steps, len(made) + draft.effort), int(evaluation.classes[0])
+
+
+def _drafted(blank: Draft, goals: list[Goal]) -> Draft | None:
+    """Goal by goal, those before looked at again after each; `changed` is everything that is different then."""
+    draft = blank.copy()
+    try:
+        for many in range(1, len(goals) + 1):
+            reach(goals[many - 1], draft)
+            for _ in range(4):
+                for goal in goals[:many]:
+                    reach(goal, draft)
+    except Stuck:
+        return None
+    return draft
