@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from collections.abc import Callable
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from importlib.resources import files
 from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.scoring.rulesets.document import RulesetInvalid, read_ruleset
 from services.scoring.rulesets.inputs import InputKind, fact_inputs
-from services.scoring.rulesets.rules import canonical_digest
+from services.scoring.rulesets.rules import ScoreRange, canonical_digest, index_range
 from tests.conftest import REPOSITORY
 
 RAW: dict[str, Any] = json.loads(files("services.scoring.rulesets").joinpath("web_2021.json").read_bytes())
@@ -146,6 +150,185 @@ class TestClassMatrix:
             document["class_matrix"][4]["class"] = "mandiri"
 
         assert problems_of(change) == {"/class_matrix": "Kelas berkembang tidak pernah tercapai"}
+
+
+def changing(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """Put a value at a place of web-2021, given as a JSON pointer."""
+
+    def change(document: dict[str, Any]) -> None:
+        *way, name = path[1:].split("/")
+        inner: Any = document
+        for part in way:
+            inner = inner[int(part) if isinstance(inner, list) else part]
+        inner[name] = value
+
+    return change
+
+
+class TestReach:
+    """What no village can reach, though every reference and band is right."""
+
+    def test_a_threshold_above_the_highest_index_and_the_classes_behind_it(self) -> None:
+        found = problems_of(changing("/dimensions/0/threshold", "3.61"))
+        assert (
+            found["/dimensions/0/threshold"] == "Ambang 3.61 tidak pernah tercapai: indeks tertinggi yang mungkin 3.60"
+        )
+        assert found["/class_matrix"].startswith("Kelas berkelanjutan tidak dapat dicapai")
+
+    def test_the_highest_index_itself_can_be_a_threshold(self) -> None:
+        document = copy.deepcopy(RAW)
+        changing("/dimensions/0/threshold", "3.60")(document)
+        assert read_ruleset(json.dumps(document).encode()).dimensions[0].threshold == Decimal("3.60")
+
+    def test_a_threshold_that_every_village_meets(self) -> None:
+        found = problems_of(changing("/dimensions/1/threshold", "1.00"))
+        assert found["/dimensions/1/threshold"] == "Ambang 1.00 selalu terpenuhi: indeks terendah yang mungkin 1.00"
+
+    def test_weights_count(self) -> None:
+        """Facilities cannot score 4: with most of the weight they pull the highest index down."""
+        found = problems_of(
+            lambda document: (
+                [indicator(document, code).update(weight="9") for code in ("input_sarana", "input_pkb")]
+                and changing("/dimensions/0/threshold", "3.20")(document)
+            )
+        )
+        assert "indeks tertinggi yang mungkin 3.14" in found["/dimensions/0/threshold"]
+
+    def test_a_score_given_without_a_value_counts(self) -> None:
+        def change(document: dict[str, Any]) -> None:
+            indicator(document, "output_unmet").update(
+                when_missing={"score": 4}, bands=[{"score": 1, "from": None, "to": None}]
+            )
+            document["dimensions"][2]["threshold"] = "4.00"
+
+        document = copy.deepcopy(RAW)
+        change(document)
+        assert read_ruleset(json.dumps(document).encode()).id == "web-2021"
+
+    def test_a_band_outside_what_the_formula_can_give(self) -> None:
+        found = problems_of(bands("input_sarana", (1, 0, 0), (2, 1, 1), (3, 2, 2), (4, 3, 9)))
+        assert found == {
+            f"/indicators/{PLACE['input_sarana']}/bands/3": "Pita tidak pernah tercapai: nilai yang mungkin hanya 0 sampai 2"
+        }
+
+    def test_shares_that_must_be_plausible_end_at_a_hundred(self) -> None:
+        def change(document: dict[str, Any]) -> None:
+            cpr = indicator(document, "output_cpr")
+            cpr["formula"]["implausible"] = "propagate"
+            cpr["bands"][3:] = [{"score": 4, "from": 51, "to": 100}]
+
+        document = copy.deepcopy(RAW)
+        change(document)
+        assert read_ruleset(json.dumps(document).encode()).indicators[9].bands[3].high == 100
+
+    def test_a_class_matrix_that_punishes(self) -> None:
+        found = problems_of(changing("/class_matrix/7/class", "dasar"))
+        assert found["/class_matrix/7/class"] == (
+            "Memenuhi lebih banyak dimensi memberi kelas yang lebih rendah daripada mandiri"
+        )
+
+    def test_a_threshold_finer_than_its_index(self) -> None:
+        assert list(problems_of(changing("/dimensions/2/threshold", "3.005"))) == ["/dimensions/2/threshold"]
+
+    def test_weights_beyond_whole_numbers_of_64_bits(self) -> None:
+        found = problems_of(changing(f"/indicators/{PLACE['output_cpr']}/weight", "1.000000000001"))
+        assert found == {"/dimensions/2": "Bobot indikator dimensi ini terlalu besar atau terlalu halus"}
+
+
+class TestParts:
+    @pytest.mark.parametrize(
+        ("path", "value", "pointer", "sentence"),
+        [
+            ("/freshness", [{"report": "profile", "max_age_months": 1}] * 2, "/freshness", "dua kali: profile"),
+            (
+                "/readiness",
+                [{"code": "a", "labels": {"id": "a", "en": "a"}, "condition": {"input": "profile.x"}}],
+                "/readiness/0/condition/formula",
+                "Masukan tidak dikenal: profile.x",
+            ),
+            (
+                "/classes/0/local_labels",
+                [{"region": "33.26", "labels": {"id": "a", "en": "a"}}] * 2,
+                "/classes/0/local_labels",
+                "33.26 memberi dua nama",
+            ),
+            (
+                "/classes/0/local_labels",
+                [{"region": "3326", "labels": {"id": "a", "en": "a"}}],
+                "/classes/0/local_labels/0/region",
+                "",
+            ),
+            (
+                f"/indicators/{PLACE['output_cpr']}/formula/sentence",
+                {"id": "{numerator} dari {denominator}", "en": "{numerator} of {whole}"},
+                f"/indicators/{PLACE['output_cpr']}/formula/sentence/en",
+                "kurung kurawal",
+            ),
+            (
+                f"/indicators/{PLACE['input_sarana']}/formula/of/1/input",
+                "profile.secretariat",
+                f"/indicators/{PLACE['input_sarana']}/formula/of",
+                "dihitung dua kali: profile.secretariat",
+            ),
+            (
+                f"/indicators/{PLACE['proses_lintas_sektor']}/formula/exclude_actors",
+                [26, 26],
+                f"/indicators/{PLACE['proses_lintas_sektor']}/formula/exclude_actors",
+                "dua kali: 26",
+            ),
+            (
+                f"/indicators/{PLACE['proses_lintas_sektor']}/formula/window_months",
+                0,
+                f"/indicators/{PLACE['proses_lintas_sektor']}/formula/window_months",
+                "",
+            ),
+        ],
+    )
+    def test_what_does_not_hold(self, path: str, value: Any, pointer: str, sentence: str) -> None:
+        found = problems_of(changing(path, value))
+        assert pointer in found
+        assert sentence in found[pointer]
+
+    def test_a_limit_that_nothing_is_held_against(self) -> None:
+        def change(document: dict[str, Any]) -> None:
+            document["indicators"] = document["indicators"][:8]
+            document["dimensions"] = document["dimensions"][:2]
+            document["inputs"] = [one for one in document["inputs"] if not one["path"].startswith(("pop", "family"))]
+            document["class_matrix"] = [
+                {"met": met, "class": name}
+                for met, name in (([], "dasar"), (["input"], "berkembang"), (["proses"], "mandiri"))
+            ] + [{"met": ["input", "proses"], "class": "berkelanjutan"}]
+            document["inputs"] = [one for one in document["inputs"] if "family_planning" not in one["path"]]
+            document["freshness"] = [{"report": "population", "max_age_months": 1}]
+
+        assert list(problems_of(change)) == ["/freshness/0/report"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 3), st.integers(0, 2), st.sampled_from(["1", "2", "0.5"]), st.booleans()).map(
+            lambda one: ScoreRange(one[0], min(4, one[0] + one[1]), Decimal(one[2]), left_out=one[3])
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(0, 2),
+    st.booleans(),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=100)
+def test_the_reach_of_an_index_is_what_trying_everything_gives(
+    scores: list[ScoreRange], decimals: int, half_up: bool, skipping: bool
+) -> None:
+    mode = ROUND_HALF_UP if half_up else ROUND_HALF_EVEN
+    options = [[*range(one.low, one.high + 1), *([None] if skipping and one.left_out else [])] for one in scores]
+    found = set()
+    for chosen in itertools.product(*options):
+        own = [(score, one.weight) for score, one in zip(chosen, scores, strict=True) if score is not None]
+        if own:
+            mean = sum(score * weight for score, weight in own) / sum(weight for _, weight in own)
+            found.add(mean.quantize(Decimal(1).scaleb(-decimals), mode))
+    assert index_range(scores, decimals, half_up=half_up, skipping=skipping) == (min(found), max(found))
 
 
 class TestShape:
