@@ -201,6 +201,95 @@ class TestGetAssessment:
         assert (await scoring.get(f"/assessments/{code}", headers=caller("reader"))).status_code == 404
 
 
+class TestGetAssessmentInOtherWords:
+    """Under another ruleset, and in another language."""
+
+    async def test_unknown_ruleset(self, scoring: httpx.AsyncClient) -> None:
+        _, number = await known_village(scoring)
+        answer = await scoring.get(f"/assessments/{number}?ruleset=web-2020", headers=caller("reader"))
+        assert (answer.status_code, answer.json()["type"]) == (404, "urn:kampungkb:problem:ruleset-unknown")
+
+    @pytest.mark.parametrize(
+        ("accepted", "language", "said"),
+        [
+            (None, "id", "Sekretariat: ya; Rumah DataKu: ya = 2 sarana"),
+            ("en-GB, id;q=0.5", "en", "Secretariat: yes; Rumah DataKu (data house): yes = 2 facilities"),
+            ("fr, *", "id", "Sekretariat: ya; Rumah DataKu: ya = 2 sarana"),
+        ],
+    )
+    async def test_in_the_language_that_is_accepted(
+        self, scoring: httpx.AsyncClient, accepted: str | None, language: str, said: str
+    ) -> None:
+        _, number = await known_village(scoring)
+        headers = caller("reader") | ({} if accepted is None else {"Accept-Language": accepted})
+        answer = await scoring.get(f"/assessments/{number}", headers=headers)
+        assert (answer.headers["Content-Language"], answer.headers["Vary"]) == (language, "Accept-Language")
+        detail = answer.json()
+        assert indicator(detail, "input_sarana")["formula"] == said
+        assert detail["class_labels"] == {"id": "Berkelanjutan", "en": "Sustainable"}
+        supposed = await scoring.post(
+            f"/assessments/{number}/what-if", json={"facts": {"profile": {"secretariat": False}}}, headers=headers
+        )
+        assert supposed.headers["Content-Language"] == language
+        (changed,) = supposed.json()["indicators"]
+        assert changed["before"]["formula"] == said
+
+    async def test_what_the_next_band_needs(self, scoring: httpx.AsyncClient) -> None:
+        _, number = await known_village(scoring)
+        detail = await assessment(scoring, number)
+        assert indicator(detail, "input_sumber_dana")["next_band"] == {
+            "score": 4,
+            "value": "5",
+            "difference": "2",
+            "more": True,
+            "count": None,
+            "text": "2 lagi untuk mencapai 5 sumber dana (skor 4)",
+        }
+        assert indicator(detail, "output_unmet")["next_band"]["count"] == 1
+        assert indicator(detail, "input_pokja")["next_band"] is None
+
+    async def test_under_the_proposal(self, scoring: httpx.AsyncClient) -> None:
+        """Reports of September 2025 are too old for it by now, and there is no decree."""
+        code, number = free_code("33.26.01"), uuid7()
+        facts = made_facts()
+        facts["profile"] |= {"pokja_decree": False}
+        await take(scoring, *whole_village(code, number, facts))
+        answer = await scoring.get(f"/assessments/{number}?ruleset=kkb-2026", headers=caller("reader"))
+        assert answer.status_code == 200, answer.text
+        detail = answer.json()
+        assert (detail["class"], detail["class_labels"], detail["version"], detail["assessed_at"]) == (None,) * 4
+        assert detail["ruleset"]["certainty"] == "proposal"
+        cpr = indicator(detail, "output_cpr")
+        assert (cpr["score"], cpr["value"], cpr["next_band"]) == (None, None, None)
+        assert {(one["code"], one["report"]) for one in cpr["reasons"]} == {
+            ("report_too_old", "population"),
+            ("report_too_old", "family_planning"),
+        }
+        kinds = {one["kind"]: (one["max_age_months"], one["too_old"]) for one in detail["reports"]}
+        assert kinds == {"profile": (12, True), "population": (12, True), "family_planning": (3, True)}
+        ready = {one["code"]: (one["ready"], one["report"] is not None) for one in detail["readiness"]}
+        assert ready == {"sk_pokja": (False, True), "rkm": (None, False)}
+
+    async def test_reported_in_time_it_has_a_class_and_its_local_name(self, scoring: httpx.AsyncClient) -> None:
+        code, number = free_code("33.26.01"), uuid7()
+        facts = made_facts()
+        facts["interventions"] = []
+        month, done = clock.today().isoformat()[:7], [f"dinas-{one}" for one in range(4)]
+        await take(
+            scoring,
+            village_event(code, number),
+            *(report_event(code, number, kind, facts[kind.value], period=month) for kind in ReportKind),
+        )
+        planned = [{"actors": done}, {"actors": ["media"], "date": "2019-01-01"}]
+        body = {"ruleset": "kkb-2026", "interventions": planned}
+        answer = await scoring.post(f"/assessments/{number}/what-if", json=body, headers=caller("reader"))
+        assert answer.json()["after"]["class"] == "berkelanjutan"
+        assert answer.json()["after"]["scores"]["proses_lintas_sektor"] == 3
+        under = await scoring.get(f"/assessments/{number}?ruleset=kkb-2026", headers=caller("reader"))
+        assert (under.json()["class"], under.json()["local_class_labels"]) == ("mandiri", None)
+        assert [one["too_old"] for one in under.json()["reports"]] == [False] * 3
+
+
 class TestListAssessments:
     async def test_stranger(self, scoring: httpx.AsyncClient) -> None:
         assert (await scoring.get("/assessments", headers=STRANGER)).status_code == 401

@@ -83,6 +83,10 @@ class TestEvaluateVillages:
             ({"population": {"pus": 2**31}}, "#/101/population/pus"),
             ({"interventions": [{"actor": []}]}, "#/101/interventions/0/actor"),
             ({"interventions": {}}, "#/101/interventions"),
+            ({"interventions": [{"actors": [], "date": "2025-02-30"}]}, "#/101/interventions/0/date"),
+            ({"interventions": [{"actors": [], "date": 20250201}]}, "#/101/interventions/0/date"),
+            ({"as_of": "2025-2-1"}, "#/101/as_of"),
+            ({"periods": {"profile": "2025"}}, "#/101/periods/profile"),
         ],
     )
     async def test_invalid(self, scoring: httpx.AsyncClient, change: dict[str, Any], pointer: str) -> None:
@@ -114,6 +118,20 @@ class TestEvaluateVillages:
         assert first == shipped_rulesets()["web-2021"].evaluate([village()]).summary_of(0)
         assert (first["input_pokja"], first["index_input"], first["class"]) == (4, "3.40", "berkelanjutan")
         assert (second["index_output"], second["class"]) == ("1.00", "dasar")
+
+    async def test_happy_under_a_ruleset_that_looks_at_time(self, scoring: httpx.AsyncClient) -> None:
+        done = [{"actors": [number], "date": "2026-05-01"} for number in range(1, 6)]
+        months = dict.fromkeys(("profile", "population", "family_planning"), "2026-05")
+        dated = village() | {"interventions": done, "periods": months}
+        body = [dated | {"as_of": "2026-06-15"}, dated | {"as_of": "2027-06-15"}, village()]
+        answer = await scoring.post("/rulesets/kkb-2026/evaluations", json=body, headers=caller("reader"))
+        assert [one["class"] for one in answer.json()] == ["berkelanjutan", None, None]
+        assert [one["proses_lintas_sektor"] for one in answer.json()] == [3, 1, None]
+
+    async def test_invalid_place_of_a_month(self, scoring: httpx.AsyncClient) -> None:
+        body = [{"periods": {"population.puss": "2025-01"}}]
+        answer = await scoring.post(URL, json=body, headers=caller("reader"))
+        assert answer.status_code == 422
 
     async def test_happy_none(self, scoring: httpx.AsyncClient) -> None:
         assert (await scoring.post(URL, json=[], headers=caller("reader"))).json() == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kit.ids import uuid7
 from services.scoring.rulesets.library import shipped_rulesets
-from services.scoring.what_ifs.rules import not_asked, suppose
+from services.scoring.what_ifs.rules import not_asked, redated, suppose
 from tests.callers import STRANGER, caller
 from tests.conftest import app_of
 from tests.scoring.rulesets.made_villages import village as made_facts
@@ -59,6 +59,8 @@ class TestAskWhatIf:
             ({"facts": {"population": {"pus": -1}}}, "#/facts/population/pus"),
             ({"facts": {"profile": {"funding_sources": ["apbn", "apbn"]}}}, "#/facts/profile/funding_sources"),
             ({"interventions": [{"actors": []}]}, "#/interventions/0/actors"),
+            ({"interventions": [{"actors": ["media"], "date": "kemarin"}]}, "#/interventions/0/date"),
+            ({"as_of": "2025-02-30"}, "#/as_of"),
             ({"interventions": [{"actors": ["Dinas Kesehatan"]}]}, "#/interventions/0/actors/0"),
         ],
     )
@@ -118,6 +120,26 @@ class TestAskWhatIf:
         assert answer["before"] == answer["after"]
         assert answer["indicators"] == answer["inputs"] == []
 
+    async def test_happy_on_another_day_under_a_ruleset_that_looks_at_time(self, scoring: httpx.AsyncClient) -> None:
+        """Reported in September 2025: in time that month, too old a year later, unless it is reported anew."""
+        _, number = await known_village(scoring)
+        then = await told(scoring, number, ruleset="kkb-2026", as_of="2025-09-30")
+        assert then["before"]["class"] == "berkelanjutan"
+        later = await told(scoring, number, ruleset="kkb-2026", as_of="2026-12-31")
+        assert later["before"]["class"] is None
+        assert set(later["before"]["scores"].values()) == {None, 1}  # and no intervention of the last twelve months
+        anew = {"facts": {"population": {"pus": 100}}, "ruleset": "kkb-2026", "as_of": "2026-01-31"}
+        found = await told(scoring, number, **anew)
+        assert found["indicators"] == []
+        assert found["before"]["scores"]["output_cpr"] is None  # family planning is four months old
+        made = made_facts()
+        facts = {kind: made[kind] for kind in ("profile", "population", "family_planning")}
+        found = await told(scoring, number, facts=facts, ruleset="kkb-2026", as_of="2026-12-31")
+        assert found["after"]["scores"]["output_cpr"] == 4
+        changed = next(one for one in found["indicators"] if one["code"] == "output_cpr")
+        assert changed["before"]["reasons"] == ["report_too_old", "report_too_old"]
+        assert changed["after"]["reasons"] == []
+
     async def test_replay_and_nothing_is_stored(self, scoring: httpx.AsyncClient) -> None:
         _, number = await known_village(scoring)
 
@@ -148,6 +170,28 @@ class TestAskWhatIf:
 leaves = st.one_of(st.none(), st.booleans(), st.integers(0, 9), st.lists(st.sampled_from("abc"), max_size=2))
 trees = st.recursive(leaves, lambda inner: st.dictionaries(st.sampled_from("xyz"), inner, max_size=3), max_leaves=8)
 facts = st.dictionaries(st.sampled_from("xyz"), trees, max_size=3)
+
+
+class TestRedated:
+    PATHS = ("population.pus", "population.families", "profile.pokja", "interventions")
+
+    def test_what_is_supposed_is_of_this_month_and_the_rest_keeps_its_own(self) -> None:
+        own = {"population": "2024-01", "profile": "2023-05"}
+        assert redated(own, {"population": {"pus": 1}}, self.PATHS, "2026-06") == {
+            "population": "2026-06",
+            "population.pus": "2026-06",
+            "population.families": "2024-01",
+            "profile": "2023-05",
+        }
+
+    def test_a_report_that_was_never_made(self) -> None:
+        assert redated({}, {"population": {"pus": 1}}, self.PATHS, "2026-06") == {
+            "population": "2026-06",
+            "population.pus": "2026-06",
+        }
+
+    def test_nothing_supposed(self) -> None:
+        assert redated({"population": "2024-01"}, {}, self.PATHS, "2026-06") == {"population": "2024-01"}
 
 
 class TestSuppose:
