@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from cli.access import gateway_of
+from cli.assessments import TABLES, Out
+from cli.files import ending_of, save
 from cli.options import AsJson, Region
 from cli.screen import console, decimal, number, show_json, show_table, table
 from cli.words import CLASSES, SIMULATED
@@ -30,9 +32,14 @@ def show_classes(
     ctx: typer.Context,
     region: Region = None,
     by: Annotated[Level | None, typer.Option(help="Tingkat wilayah pada baris tabel")] = None,
+    out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Jumlah Kampung KB menurut kelas, per bagian wilayah."""
+    if out is not None:
+        path = f"/report-tables/classes{ending_of(out, TABLES)}"
+        save(out, gateway_of(ctx).download(path, region=region, by=by.value if by else None))
+        return
     counts = gateway_of(ctx).get("/class-counts", region=region, by=by.value if by else None)
     if as_json:
         show_json(counts)

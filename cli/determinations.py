@@ -13,7 +13,7 @@ from rich.console import Console
 
 from cli.access import gateway_of
 from cli.client import segment
-from cli.failures import Failure
+from cli.files import ending_of, save
 from cli.options import DEFAULT_LIMIT, AsJson, Limit, Region
 from cli.screen import console, decimal, mark, moment, more_than, number, show_json, show_table, table
 from cli.words import CERTAINTIES, CLASSES, REPORTS, SIMULATED
@@ -130,18 +130,8 @@ def export_determination(
     out: Annotated[Path, typer.Option(help="Berkas baru: .xlsx, .html (dokumen untuk dicetak) atau .json")],
 ) -> None:
     """Simpan penetapan sebagai lembar kerja, dokumen untuk dicetak, atau isi yang dicakup sidiknya."""
-    form = _FORMS.get(out.suffix.lower())
-    if form is None:
-        raise Failure(f"Akhiran berkas menentukan bentuknya: {', '.join(_FORMS)}; bukan {out.name}")
-    content = gateway_of(ctx).download(f"/determinations/{segment(determination)}/{form}")
-    try:
-        with out.open("xb") as file:
-            file.write(content)
-    except FileExistsError as error:
-        raise Failure(f"{out} sudah ada; sebutkan berkas baru.") from error
-    except OSError as error:
-        raise Failure(f"{out} tidak dapat ditulis: {error.strerror}.") from error
-    console().print(f"{out}: {number(len(content))} bita.", soft_wrap=True)
+    form = _FORMS[ending_of(out, _FORMS)]
+    save(out, gateway_of(ctx).download(f"/determinations/{segment(determination)}/{form}"))
 
 
 @app.command("verify")

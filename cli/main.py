@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from cli import dead_letters, determinations, import_siga, imports, keys, rebuild, recompute, rulesets
 from cli.access import DEFAULT_URL, Access
+from cli.assessments import list_assessments
 from cli.changes import show_changes
 from cli.checksums import compare_checksums
 from cli.classes import show_classes
@@ -18,6 +19,7 @@ from cli.failures import Failure
 from cli.findings import list_findings
 from cli.history import show_history, show_trend
 from cli.path import show_path
+from cli.readiness import show_readiness
 from cli.screen import console
 from cli.villages import list_villages
 from cli.what_if import ask_what_if
@@ -63,6 +65,8 @@ def access(
 
 app.add_typer(import_siga.app, name="import")
 app.command("classes")(show_classes)
+app.command("assessments")(list_assessments)
+app.command("readiness")(show_readiness)
 app.command("explain")(explain_village)
 app.command("what-if")(ask_what_if)
 app.command("history")(show_history)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -54,6 +55,14 @@ class TestClasses:
         counts = json.loads((await kkb("classes", "--region", "33.25.02", "--json")).stdout)
         assert counts["total"]["classes"]["dasar"]["count"] == 1
 
+    async def test_a_table_in_a_file(self, kkb: Kkb, reported: str, tmp_path: Path) -> None:
+        out = tmp_path / "kelas.csv"
+        result = await kkb("classes", "--region", "33.25.02", "--out", str(out))
+        assert result.exit_code == 0, result.output
+        heading, village, total = out.read_text("utf-8-sig").splitlines()
+        assert heading.startswith("Kode wilayah;Wilayah;Dasar;Dasar (%)")
+        assert (village.split(";")[0], total.split(";")[:4]) == (reported, ["", "Jumlah", "1", "100,0"])
+
     async def test_a_region_without_villages(self, kkb: Kkb) -> None:
         result = await kkb("classes", "--region", "91")
         assert result.exit_code == 0
@@ -63,6 +72,80 @@ class TestClasses:
         result = await kkb("classes", "--region", "33.25", "--by", "province")
         assert result.exit_code == 1
         assert "query:by" in result.stderr
+
+
+class TestAssessments:
+    async def test_a_list_with_its_filters_and_order(self, kkb: Kkb, reported: str) -> None:
+        filters = ["--class", "dasar", "--score", "input_pokja:4", "--missing", "family_planning", "--simulated"]
+        others = ["--completeness", "1-49", "--with-reports", "--older-than", "12", "--older-kind", "profile"]
+        result = await kkb("assessments", "--region", "33.25.02", "--sort=-input", *filters, *others)
+        assert result.exit_code == 0, result.output
+        assert reported in result.stdout
+        assert "Profil 2024-07, Kependudukan 2024-07" in " ".join(result.stdout.split())
+        assert "SIMULASI" in result.stdout
+
+    @pytest.mark.parametrize(
+        "filters",
+        [
+            ["--class", "mandiri"],
+            ["--score", "input_pokja:1"],
+            ["--missing", "profile"],
+            ["--older-than", "999"],
+            ["--completeness", "100"],
+            ["--without-reports"],
+            ["--real"],
+        ],
+    )
+    async def test_each_filter_is_sent(self, kkb: Kkb, reported: str, filters: list[str]) -> None:
+        result = await kkb("assessments", "--region", "33.25.02", *filters)
+        assert result.exit_code == 0, result.output
+        assert reported not in result.stdout
+
+    async def test_json_is_the_answer_as_it_came(self, kkb: Kkb, reported: str) -> None:
+        (item,) = json.loads((await kkb("assessments", "--region", "33.25.02", "--json")).stdout)
+        assert item["village"]["region_code"] == reported
+
+    @pytest.mark.parametrize("ending", ["csv", "xlsx"])
+    async def test_a_file(self, kkb: Kkb, reported: str, tmp_path: Path, ending: str) -> None:
+        out = tmp_path / f"daftar.{ending}"
+        result = await kkb("assessments", "--region", "33.25.02", "--simulated", "--out", str(out))
+        assert result.exit_code == 0, result.output
+        if ending == "csv":
+            assert reported in out.read_text("utf-8-sig")
+        again = await kkb("assessments", "--region", "33.25.02", "--out", str(out))
+        assert (again.exit_code, "sudah ada" in again.stderr) == (1, True)
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            (["--out", "daftar.ods"], "Akhiran berkas"),
+            (["--out", "daftar.csv", "--sort", "distance"], "--sort tidak berlaku"),
+            (["--sort", "kelas"], "query:sort"),
+        ],
+    )
+    async def test_what_cannot_be(self, kkb: Kkb, arguments: list[str], says: str) -> None:
+        result = await kkb("assessments", *arguments)
+        assert result.exit_code == 1
+        assert says in result.stderr
+
+
+class TestReadiness:
+    async def test_yes_no_and_not_reported(self, kkb: Kkb, reported: str) -> None:
+        result = await kkb("readiness", "--region", "33.25.02")
+        assert result.exit_code == 0, result.output
+        lines = {" ".join(line.split()) for line in result.stdout.splitlines()}
+        assert {"Pokja 1 (100,0%) 0 (0,0%) 0 (0,0%)", "RKM 0 (0,0%) 0 (0,0%) 1 (100,0%)"} <= lines
+        assert "SIMULASI: 1 dari 1" in result.stdout
+
+    async def test_a_file(self, kkb: Kkb, reported: str, tmp_path: Path) -> None:
+        out = tmp_path / "kesiapan.csv"
+        result = await kkb("readiness", "--region", "33.25", "--by", "district", "--out", str(out))
+        assert result.exit_code == 0, result.output
+        assert "33.25.02;" in out.read_text("utf-8-sig")
+
+    async def test_json_is_the_answer_as_it_came(self, kkb: Kkb, reported: str) -> None:
+        found = json.loads((await kkb("readiness", "--region", "33.25.02", "--json")).stdout)
+        assert found["total"]["cells"]["pokja.yes"]["count"] == 1
 
 
 class TestHistory:
