@@ -21,8 +21,8 @@ def ending_of(out: Path, endings: Collection[str]) -> str:
     return ending
 
 
-def save(out: Path, content: bytes) -> None:
-    """Write a new file and say so.
+def write_new(out: Path, content: bytes) -> None:
+    """Write a file that was not there.
 
     Raises:
         Failure: there is one of this name, or it cannot be written.
@@ -34,4 +34,13 @@ def save(out: Path, content: bytes) -> None:
         raise Failure(f"{out} sudah ada; sebutkan berkas baru.") from error
     except OSError as error:
         raise Failure(f"{out} tidak dapat ditulis: {error.strerror}.") from error
+
+
+def save(out: Path, content: bytes) -> None:
+    """Write a file that was not there, and say so.
+
+    Raises:
+        Failure: there is one of this name, or it cannot be written.
+    """
+    write_new(out, content)
     console().print(f"{out}: {number(len(content))} bita.", soft_wrap=True)

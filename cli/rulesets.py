@@ -15,6 +15,7 @@ from cli.access import gateway_of
 from cli.classes import Level
 from cli.client import Gateway, segment
 from cli.failures import Failure, Refused
+from cli.files import write_new
 from cli.options import DEFAULT_LIMIT, AsJson, Limit, Region
 from cli.screen import console, moment, more_than, number, show_json, show_table, table
 from cli.words import CERTAINTIES, CLASSES, RULESET_STATUSES, SIMULATED
@@ -157,7 +158,7 @@ def compare_rulesets(
     else:
         _show_comparison(console(), found)
     if villages is not None:
-        _write(villages, gateway.download(f"{path}/villages.csv", region=region))
+        write_new(villages, gateway.download(f"{path}/villages.csv", region=region))
 
 
 def _status(one: dict[str, Any]) -> str:
@@ -199,16 +200,6 @@ def _drafted(gateway: Gateway, number: str, content: bytes) -> dict[str, Any]:
         path = f"/rulesets/{segment(number)}"
         drafted = gateway.put(path, content, "application/json", if_match=_etag(present))
     return drafted
-
-
-def _write(file: Path, content: bytes) -> None:
-    try:
-        with file.open("xb") as opened:
-            opened.write(content)
-    except FileExistsError as error:
-        raise Failure(f"{file} sudah ada; sebutkan berkas baru.") from error
-    except OSError as error:
-        raise Failure(f"{file} tidak dapat ditulis: {error.strerror}.") from error
 
 
 def _show_validation(screen: Console, file: Path, found: dict[str, Any]) -> None:
