@@ -75,7 +75,3 @@ def shipped_rulesets() -> Mapping[str, Engine]:
 def first_in_force() -> Engine:
     """The shipped ruleset that is in force where nobody has ever said which one is."""
     return shipped_rulesets()[FIRST_IN_FORCE]
-
-
-published_rulesets = shipped_rulesets
-engine_in_force = first_in_force

@@ -38,7 +38,7 @@ def test_actors_are_those_of_the_list_but_for_the_one_that_is_no_kind() -> None:
     assert {one.code: (one.number, one.name) for one in serving.ACTORS} == listed
 
 
-def test_facts_exist_and_every_input_of_the_published_rulesets_is_served() -> None:
+def test_facts_exist_and_every_input_of_the_shipped_rulesets_is_served() -> None:
     known = {*fact_inputs(), "profile", "population", "family_planning"}
     assert DOCUMENT["inputs"].keys() <= known
     assert DOCUMENT["people"].keys() <= known

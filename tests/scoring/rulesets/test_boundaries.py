@@ -14,11 +14,11 @@ import pytest
 from services.scoring.rulesets.boundaries import boundary_cases
 from services.scoring.rulesets.document import Ruleset
 from services.scoring.rulesets.engine import Engine
-from services.scoring.rulesets.library import published_rulesets
+from services.scoring.rulesets.library import shipped_rulesets
 from services.scoring.rulesets.schemas import VillageFactsIn
 
 IDS = ["web-2021", "web-2021-intended", "kkb-2026"]
-CASES = {number: boundary_cases(published_rulesets()[number]) for number in IDS}
+CASES = {number: boundary_cases(shipped_rulesets()[number]) for number in IDS}
 
 
 def failed(document: dict[str, Any], number: str, code: str = "") -> list[str]:
@@ -47,7 +47,7 @@ def moved_edges(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
 @pytest.mark.parametrize("number", IDS)
 class TestBoundaryCases:
     def test_the_engine_gives_them_and_they_are_always_the_same(self, number: str) -> None:
-        engine = published_rulesets()[number]
+        engine = shipped_rulesets()[number]
         assert failed(engine.ruleset.as_json(), number) == []
         assert boundary_cases(Engine(engine.ruleset)) == CASES[number]
 
@@ -61,13 +61,13 @@ class TestBoundaryCases:
 
     def test_a_band_edge_moved_by_one_unit_fails(self, number: str) -> None:
         tried = 0
-        for code, changed in moved_edges(published_rulesets()[number].ruleset.as_json()):
+        for code, changed in moved_edges(shipped_rulesets()[number].ruleset.as_json()):
             assert failed(changed, number, code), code
             tried += 1
         assert tried >= 60
 
     def test_a_threshold_moved_by_one_step_of_the_index_fails(self, number: str) -> None:
-        document = published_rulesets()[number].ruleset.as_json()
+        document = shipped_rulesets()[number].ruleset.as_json()
         for place, dimension in enumerate(document["dimensions"]):
             for threshold in ("3.01", "2.60"):
                 changed = copy.deepcopy(document)
@@ -75,7 +75,7 @@ class TestBoundaryCases:
                 assert failed(changed, number), (dimension["code"], threshold)
 
     def test_every_class_and_every_combination_is_there(self, number: str) -> None:
-        engine = published_rulesets()[number]
+        engine = shipped_rulesets()[number]
         combinations = {case["id"]: case["expected"]["class"] for case in CASES[number] if "terpenuhi:" in case["id"]}
         wanted = [row.village_class.value for row in engine.ruleset.class_matrix]
         assert list(combinations.values()) == wanted
@@ -86,7 +86,7 @@ class TestBoundaryCases:
 
 def test_a_changed_policy_fails() -> None:
     """Every policy, wherever it stands in the document, one at a time."""
-    document = published_rulesets()["kkb-2026"].ruleset.as_json()
+    document = shipped_rulesets()["kkb-2026"].ruleset.as_json()
     unnoticed = []
     for pointer in _policies(document["indicators"], ""):
         changed = copy.deepcopy(document)
@@ -130,7 +130,7 @@ def _policies(node: Any, pointer: str) -> Iterator[str]:
     ],
 )
 def test_what_looks_at_time_and_rounding_is_covered(change: Any, name: str) -> None:
-    document = published_rulesets()["kkb-2026"].ruleset.as_json()
+    document = shipped_rulesets()["kkb-2026"].ruleset.as_json()
     change(document)
     found = failed(document, "kkb-2026")
     assert any(name in one for one in found), found
