@@ -17,10 +17,11 @@ from cli.words import REPORTS, SIMULATED
 def explain_village(
     ctx: typer.Context,
     village: Annotated[str, typer.Argument(help="Id Kampung KB, atau kode desa/kelurahannya", show_default=False)],
+    ruleset: Annotated[str | None, typer.Option("--ruleset", help="Menurut aturan ini, bukan yang berlaku")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Kelas suatu Kampung KB dan alasannya: setiap skor dengan angka, rumus, sumber, dan yang belum dilaporkan."""
-    found = gateway_of(ctx).get(f"/assessments/{segment(village)}")
+    found = gateway_of(ctx).get(f"/assessments/{segment(village)}", ruleset=ruleset)
     if as_json:
         show_json(found)
         return
@@ -29,6 +30,7 @@ def explain_village(
     _indexes(screen, found)
     for dimension in found["dimensions"]:
         _scores(screen, dimension, found)
+    _readiness(screen, found)
     _not_reported(screen, found)
     _reports(screen, found)
 
@@ -40,12 +42,23 @@ def _village(screen: Console, found: dict[str, Any]) -> None:
         screen.print(f"{SIMULATED}: penilaian ini memakai data simulasi.", style="bold magenta")
     screen.print(f"{village['name'] or names['village']} ({village['region_code']})", style="bold")
     screen.print(f"{names['village']}, {names['district']}, {names['regency']}, {names['province']}")
-    screen.print(f"Kelas: {found['class_labels']['id'].upper()}", style="bold")
+    screen.print(f"Kelas: {_class(found)}", style="bold")
+    if found["version"] is None:
+        screen.print("Dihitung menurut aturan lain daripada yang berlaku; tidak disimpan.", style="bold magenta")
     screen.print(f"Menurut {ruleset['labels']['id']} ({ruleset['id']}). {ruleset['legal_basis']['id']}.")
     screen.print(
         f"Kelengkapan: {number(done['answered'])} dari {number(done['asked'])} isian dilaporkan "
         f"({decimal(done['percent'], '%')}). Yang belum dilaporkan bukan berarti tidak ada."
     )
+
+
+def _class(found: dict[str, Any]) -> str:
+    """What the class is called, and what the village's own region calls it."""
+    if found["class_labels"] is None:
+        return "TIDAK DAPAT DINILAI"
+    local = found["local_class_labels"]
+    name = str(found["class_labels"]["id"]).upper()
+    return name if local is None else f"{name} (di wilayah ini: {local['id']})"
 
 
 def _indexes(screen: Console, found: dict[str, Any]) -> None:
@@ -61,7 +74,8 @@ def _scores(screen: Console, dimension: dict[str, Any], found: dict[str, Any]) -
     shown = table(*columns, numbers=("Skor", "Nilai"))
     for one in found["indicators"]:
         if one["dimension"] == dimension["code"]:
-            shown.add_row(one["labels"]["id"], str(one["score"]), _with_unit(one), "\n".join(_why(one)))
+            score = "-" if one["score"] is None else str(one["score"])
+            shown.add_row(one["labels"]["id"], score, _with_unit(one), "\n".join(_why(one)))
             shown.add_section()
     show_table(screen, f"Skor {dimension['labels']['id']}", shown)
 
@@ -70,6 +84,8 @@ def _why(indicator: dict[str, Any]) -> list[str]:
     lines = [indicator["formula"]]
     if indicator["band"]:
         lines.append(f"Skor {indicator['score']} berlaku untuk {indicator['band']['text']}")
+    if indicator["next_band"]:
+        lines.append(f"Berikutnya: {indicator['next_band']['text']}")
     if blanks := _blanks(indicator):
         lines.append(f"Belum dilaporkan: {blanks}")
     if sources := _sources(indicator):
@@ -102,6 +118,16 @@ def _source(report: dict[str, Any]) -> str:
     return f"{text} [{SIMULATED}]" if report["simulated"] else text
 
 
+def _readiness(screen: Console, found: dict[str, Any]) -> None:
+    """What is shown beside the score."""
+    if found["readiness"]:
+        shown = table("Kesiapan", "Keadaan")
+        for one in found["readiness"]:
+            state = "belum dilaporkan" if one["ready"] is None else "ada" if one["ready"] else "belum ada"
+            shown.add_row(one["labels"]["id"], state)
+        show_table(screen, "Kesiapan (tidak dinilai)", shown)
+
+
 def _not_reported(screen: Console, found: dict[str, Any]) -> None:
     if found["without_reports"]:
         screen.print("Belum ada laporan apa pun dari Kampung KB ini.", style="yellow")
@@ -114,6 +140,8 @@ def _reports(screen: Console, found: dict[str, Any]) -> None:
     shown = table("Jenis", "Bulan terbaru", "Umur", "Laporan")
     for kind in found["reports"]:
         age = "-" if kind["age_months"] is None else f"{number(kind['age_months'])} bulan"
+        if kind["too_old"]:
+            age += f" (terlalu lama, paling lama {number(kind['max_age_months'])} bulan)"
         used = ", ".join(_source(report) for report in kind["reports"])
         shown.add_row(
             REPORTS.get(kind["kind"], kind["kind"]), kind["newest_period"] or "belum pernah", age, used or "-"

@@ -34,6 +34,9 @@ def ask_what_if(
         typer.Option("--intervention", help="Intervensi yang direncanakan, dengan pelaksananya: dinas-kesehatan,media"),
     ] = None,
     ruleset: Annotated[str | None, typer.Option("--ruleset", help="Menurut aturan ini, bukan yang berlaku")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Pada hari ini (2026-01-31), untuk aturan yang memandang waktu")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Andai-andai: kelas suatu Kampung KB bila sebagian faktanya lain, dan indikator mana penyebabnya. Tidak disimpan."""
@@ -41,6 +44,7 @@ def ask_what_if(
         "facts": _facts(fact or []),
         "interventions": [{"actors": one.split(",")} for one in intervention or []],
         "ruleset": ruleset,
+        "as_of": as_of,
     }
     found = gateway_of(ctx).post(f"/assessments/{segment(village)}/what-if", body)
     if as_json:

@@ -197,6 +197,18 @@ class TestExplain:
         for indicator in answer["indicators"]:
             assert indicator["labels"]["id"] in result.stdout
 
+    async def test_under_another_ruleset_with_the_reasons(self, kkb: Kkb, reported: str) -> None:
+        result = await kkb("explain", VILLAGE, "--ruleset", "kkb-2026")
+        assert result.exit_code == 0, result.output
+        shown = " ".join(result.stdout.split())
+        assert "Kelas: TIDAK DAPAT DINILAI" in shown
+        assert "tidak disimpan" in shown
+        assert "terlalu lama, paling lama 12 bulan" in shown
+        assert "SK pokja" in shown
+
+    async def test_what_the_next_band_needs(self, kkb: Kkb, reported: str) -> None:
+        assert "Berikutnya: 3 lagi untuk" in (await kkb("explain", VILLAGE)).stdout
+
     async def test_numbers_are_written_as_in_indonesia(self, kkb: Kkb, reported: str) -> None:
         assert "3,00" in (await kkb("explain", VILLAGE)).stdout
 
