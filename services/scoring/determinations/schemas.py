@@ -95,9 +95,15 @@ class NamedIndicator(Answer):
     labels: Texts
 
 
-class DeterminedRules(RulesetUsed):
-    """The ruleset of a determination, with everything that a reader of the list needs of it."""
+class DeterminedRules(Answer):
+    """The ruleset of a determination, with everything that a reader of the list needs of it. Stored with it."""
 
+    id: str
+    version: int
+    digest: str
+    labels: Texts
+    legal_basis: Texts
+    certainty: str
     asked: int = Field(description="Inputs that the ruleset asks for")
     classes: list[NamedClass] = Field(description="Lowest first")
     dimensions: list[NamedDimension]
