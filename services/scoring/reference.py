@@ -23,7 +23,7 @@ _STORE = sa.text(
     "published_at, published_by) VALUES (:id, 'published', 1, cast(:document AS jsonb), :digest, "
     "cast(:cases AS jsonb), now(), :by, now(), :by) ON CONFLICT DO NOTHING"
 )
-_STORED = sa.text("SELECT digest FROM rulesets WHERE id = :id")
+_STORED = sa.text("SELECT coalesce(digest, 'a draft') FROM rulesets WHERE id = :id")
 # two upgrades side by side must not both find it empty
 _LOCK = sa.text("LOCK TABLE rulesets_in_force IN SHARE ROW EXCLUSIVE MODE")
 _BEGIN = sa.text(
@@ -36,9 +36,10 @@ class ShippedRulesetChanged(Exception):
     """A document of this release is not the one that its id was published with."""
 
     def __init__(self, number: str, shipped: str, stored: str | None) -> None:
+        """`stored` is the digest that the database holds, or that it is a draft."""
         super().__init__(
             f"ruleset {number}: this release ships a document with the digest {shipped}, but the database holds "
-            f"{stored or 'a draft'} under this id, and a published ruleset never changes. A changed document needs an id "
+            f"{stored} under this id, and a published ruleset never changes. A changed document needs an id "
             "of its own; run the release that this database was upgraded with, or one that ships the same document"
         )
 
@@ -50,12 +51,19 @@ async def load(connection: AsyncConnection) -> None:
         ShippedRulesetChanged: one is there with another document.
     """
     for number, engine in shipped_rulesets().items():
-        await connection.execute(_STORE, _row(number, engine))
-        stored: str | None = await connection.scalar(_STORED, {"id": number})
+        stored = await _stored(connection, number)
+        if stored is None:
+            await connection.execute(_STORE, _row(number, engine))
+            stored = await _stored(connection, number)
         if stored != engine.digest:
             raise ShippedRulesetChanged(number, engine.digest, stored)
     await connection.execute(_LOCK)
     await connection.execute(_BEGIN, {"day": _BEGINNING, "id": FIRST_IN_FORCE, "by": PLATFORM})
+
+
+async def _stored(connection: AsyncConnection, number: str) -> str | None:
+    stored: str | None = await connection.scalar(_STORED, {"id": number})
+    return stored
 
 
 def _row(number: str, engine: Engine) -> dict[str, str]:

@@ -164,7 +164,7 @@ async def put_in_force(session: AsyncSession, caller: Caller, asked: InForceIn) 
     row = await store.find(session, asked.ruleset, lock=True)
     _require_published(row)
     _require_fitting_day(row, asked)
-    against = _against(_parsed(orjson.dumps(row.document)), row.boundary_cases or [])
+    against = _against(_parsed(orjson.dumps(row.document)), await store.boundary_cases(session, row.id) or [])
     if against:
         raise problems.RulesetCannotBeInForce(_why_not(against), errors=_errors(against))
     latest = await store.entry_of(session, asked.from_date)

@@ -173,9 +173,10 @@ async def delete_ruleset(
 async def get_boundary_cases(ruleset: RulesetId, _reader: RulesetReader, session: Session) -> BoundaryCases:
     """Cases at every boundary of a published ruleset, as they were stored with it; those of a draft: validation."""
     stored = await store.find(session, ruleset)
-    if stored.digest is None or stored.boundary_cases is None:
+    cases = await store.boundary_cases(session, ruleset)
+    if stored.digest is None or cases is None:
         raise RulesetNotPublished(f"{ruleset} is a draft")
-    return BoundaryCases(ruleset=stored.id, digest=stored.digest, cases=stored.boundary_cases)
+    return BoundaryCases(ruleset=stored.id, digest=stored.digest, cases=cases)
 
 
 @router.post("/{ruleset}/validation", responses=problems(RegionForbidden, RulesetUnknown))

@@ -112,10 +112,13 @@ class RulesetDetail(RulesetOut):
         return cls(**_brief(stored, in_force), document=Ruleset.parse(orjson.dumps(stored.document)))
 
 
+_OF_THE_ROW = set(StoredRuleset.model_fields) - {"document", "boundary_cases"}
+
+
 def _brief(stored: StoredRuleset, in_force: str) -> dict[str, Any]:
     said = {name: stored.document[name] for name in ("version", "effective_from", "effective_to")}
     return {
-        **stored.model_dump(exclude={"document", "boundary_cases"}),
+        **{name: getattr(stored, name) for name in RulesetOut.model_fields if name in _OF_THE_ROW},
         **said,
         "labels": Labels(**stored.document["labels"]),
         "legal_basis": LegalBasis.model_validate_json(orjson.dumps(stored.document["legal_basis"])),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, defer
 from sqlmodel import col
 
 from kit.paging import ListFilters, decode_cursor
@@ -25,22 +26,35 @@ _DIGEST = sa.text("SELECT digest FROM rulesets WHERE id = :id AND digest IS NOT 
 _DOCUMENT = sa.text("SELECT document::text FROM rulesets WHERE id = :id")
 
 
+def _rulesets() -> sa.Select[StoredRuleset]:
+    """Rulesets without their boundary cases, which are ten times as much as the document and seldom wanted."""
+    cases: Any = StoredRuleset.boundary_cases
+    return select(StoredRuleset).options(defer(cases, raiseload=True))
+
+
 async def find(session: AsyncSession, number: str, *, lock: bool = False) -> StoredRuleset:
     """The ruleset of an id, in whatever state; `lock` holds its row until the transaction ends.
 
     Raises:
         RulesetUnknown: there is none.
     """
-    query = select(StoredRuleset).where(col(StoredRuleset.id) == number)
+    query = _rulesets().where(col(StoredRuleset.id) == number)
     found: StoredRuleset | None = await session.scalar(query.with_for_update() if lock else query)
     if found is None:
         raise RulesetUnknown(f"there is no ruleset {number}; GET /rulesets lists them")
     return found
 
 
+async def boundary_cases(session: AsyncSession, number: str) -> list[dict[str, Any]] | None:
+    """The boundary cases that were stored with a ruleset, None of a draft or where there is none of this id."""
+    query = select(col(StoredRuleset.boundary_cases)).where(col(StoredRuleset.id) == number)
+    found: list[dict[str, Any]] | None = await session.scalar(query)
+    return found
+
+
 async def list_page(session: AsyncSession, filters: RulesetFilters) -> Sequence[StoredRuleset]:
     """One item more than a page of rulesets, by id."""
-    query = select(StoredRuleset).order_by(col(StoredRuleset.id)).limit(filters.limit + 1)
+    query = _rulesets().order_by(col(StoredRuleset.id)).limit(filters.limit + 1)
     if filters.status is not None:
         query = query.where(col(StoredRuleset.status) == filters.status)
     after = decode_cursor(filters.cursor, str)

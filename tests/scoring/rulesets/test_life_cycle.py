@@ -576,6 +576,21 @@ class TestShippedRulesets:
         with pytest.raises(reference.ShippedRulesetChanged, match=r"ruleset web-2021: .* needs an id of its own"):
             await self.load(address)
 
+    async def test_a_draft_under_an_id_that_is_shipped_stops_it(self, servers: ThrowawayServers) -> None:
+        address = servers.fresh_database("scoring")
+        engine = create_async_engine(address)
+        try:
+            async with engine.begin() as connection:
+                change = (
+                    "UPDATE rulesets SET status = 'draft', document = jsonb_set(document, '{status}', '\"draft\"'), "
+                    "digest = NULL, boundary_cases = NULL, published_at = NULL, published_by = NULL WHERE id = 'kkb-2026'"
+                )
+                await connection.execute(sa.text(change))
+        finally:
+            await engine.dispose()
+        with pytest.raises(reference.ShippedRulesetChanged, match="holds a draft under this id"):
+            await self.load(address)
+
     def test_a_rebuild_and_checksums_leave_them_alone(self) -> None:
         ours = {"rulesets", "rulesets_in_force"}
         assert SCORING.projection is not None
