@@ -32,20 +32,22 @@ def show_classes(
     ctx: typer.Context,
     region: Region = None,
     by: Annotated[Level | None, typer.Option(help="Tingkat wilayah pada baris tabel")] = None,
+    period: Annotated[str | None, typer.Option(help="Kelas pada akhir bulan ini, TTTT-BB", show_default=False)] = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Jumlah Kampung KB menurut kelas, per bagian wilayah."""
     if out is not None:
         path = f"/report-tables/classes{ending_of(out, TABLES)}"
-        save(out, gateway_of(ctx).download(path, region=region, by=by.value if by else None))
+        save(out, gateway_of(ctx).download(path, region=region, by=by.value if by else None, period=period))
         return
-    counts = gateway_of(ctx).get("/class-counts", region=region, by=by.value if by else None)
+    counts = gateway_of(ctx).get("/class-counts", region=region, by=by.value if by else None, period=period)
     if as_json:
         show_json(counts)
         return
     whole, parts = counts["total"], counts["items"]
-    title = f"Klasifikasi {_name(whole)} per {_LEVELS[counts['by']]} (aturan {counts['ruleset']})"
+    what = f"akhir {period}" if period else f"aturan {counts['ruleset']}"
+    title = f"Klasifikasi {_name(whole)} per {_LEVELS[counts['by']]} ({what})"
     shown = table("Kode", "Wilayah", *_NUMBERS, numbers=_NUMBERS)
     for part in parts:
         shown.add_row(*_row(part))
@@ -55,6 +57,8 @@ def show_classes(
     show_table(screen, title, shown)
     if whole["total"] == 0:
         screen.print("Belum ada Kampung KB yang dinilai di wilayah ini.")
+    if whole["not_yet_told"]:
+        screen.print(f"Belum ada data apa pun saat itu: {number(whole['not_yet_told'])} Kampung KB.")
     if whole["simulated"]:
         screen.print(f"{SIMULATED}: {number(whole['simulated'])} dari {number(whole['total'])} memakai data simulasi.")
 

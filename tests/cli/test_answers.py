@@ -63,6 +63,13 @@ class TestClasses:
         assert heading.startswith("Kode wilayah;Wilayah;Dasar;Dasar (%)")
         assert (village.split(";")[0], total.split(";")[:4]) == (reported, ["", "Jumlah", "1", "100,0"])
 
+    async def test_at_the_end_of_a_month(self, kkb: Kkb, reported: str) -> None:
+        before = await kkb("classes", "--region", "33.25.02", "--period", "2024-06")
+        assert "Belum ada data apa pun saat itu: 1 Kampung KB" in before.stdout
+        then = await kkb("classes", "--region", "33.25.02", "--period", "2024-07")
+        assert "(akhir 2024-07)" in then.stdout
+        assert "1 (100,0%)" in then.stdout
+
     async def test_a_region_without_villages(self, kkb: Kkb) -> None:
         result = await kkb("classes", "--region", "91")
         assert result.exit_code == 0

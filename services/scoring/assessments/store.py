@@ -43,15 +43,21 @@ _ANNOUNCED = sa.text(
     "SELECT e.entity, o.body FROM unnest(cast(:entities AS text[])) AS e(entity) CROSS JOIN LATERAL ("
     "SELECT body FROM outbox WHERE outbox.entity = e.entity ORDER BY position DESC NULLS FIRST, id DESC LIMIT 1) AS o"
 )
-IN_BAND: Mapping[CompletenessBand, ColumnElement[bool]] = {
-    CompletenessBand.NOTHING: _TABLE.c.answered == 0,
-    CompletenessBand.LITTLE: (_TABLE.c.answered > 0) & (100 * _TABLE.c.answered < 50 * _TABLE.c.asked),
-    CompletenessBand.HALF: (100 * _TABLE.c.answered >= 50 * _TABLE.c.asked)
-    & (100 * _TABLE.c.answered < 80 * _TABLE.c.asked),
-    CompletenessBand.MOST: (100 * _TABLE.c.answered >= 80 * _TABLE.c.asked) & (_TABLE.c.answered < _TABLE.c.asked),
-    CompletenessBand.ALL: (_TABLE.c.answered == _TABLE.c.asked) & (_TABLE.c.answered > 0),
-}
-"""Conditions of the bands of completeness; of any assessment exactly one is true."""
+
+
+def in_bands(answered: ColumnElement[int], asked: ColumnElement[int]) -> dict[CompletenessBand, ColumnElement[bool]]:
+    """Conditions of the bands of completeness; of any assessment exactly one is true."""
+    half, most = 50 * asked, 80 * asked
+    return {
+        CompletenessBand.NOTHING: answered == 0,
+        CompletenessBand.LITTLE: (answered > 0) & (100 * answered < half),
+        CompletenessBand.HALF: (100 * answered >= half) & (100 * answered < most),
+        CompletenessBand.MOST: (100 * answered >= most) & (answered < asked),
+        CompletenessBand.ALL: (answered == asked) & (answered > 0),
+    }
+
+
+IN_BAND: Mapping[CompletenessBand, ColumnElement[bool]] = in_bands(_TABLE.c.answered, _TABLE.c.asked)
 _LEFT_BEHIND = (
     "FROM villages v LEFT JOIN assessments a ON a.village_id = v.id "
     "WHERE v.version > 0 AND (a.ruleset_digest IS DISTINCT FROM :digest OR a.newest_periods IS NULL)"

@@ -30,21 +30,23 @@ async def get_class_counts(
     """How many active Kampung KB of a region are in each class, in all and part by part."""
     region = reader.narrow(filters.region)
     by = level_asked(region, filters.by)
-    counted = await store.counts(session, region, by)
+    counted = await store.counts(session, region, by, filters.period)
     codes = list(dict.fromkeys(one.code for one in counted))
     names = await store.names(session, codes if region is None else [*codes, region])
     parts: dict[str, list[Counted]] = {code: [] for code in codes}
     for one in counted:
         parts[one.code].append(one)
     return ClassCounts(
-        ruleset=(await in_force(session)).ruleset.id,
+        ruleset=(await in_force(session)).ruleset.id if filters.period is None else None,
+        period=filters.period,
         by=by,
-        total=_summed(region, names, counted),
-        items=[_summed(code, names, part) for code, part in parts.items()],
+        total=_summed(region, names, counted, filters.period),
+        items=[_summed(code, names, part, filters.period) for code, part in parts.items()],
     )
 
 
-def _summed(code: str | None, names: dict[str, str], counted: Sequence[Counted]) -> RegionClassCounts:
+def _summed(code: str | None, names: dict[str, str], found: Sequence[Counted], period: str | None) -> RegionClassCounts:
+    counted = [one for one in found if one.village_class is not None]
     total = sum(one.villages for one in counted)
     by_band = {band: sum(one.completeness[band] for one in counted) for band in CompletenessBand}
     return RegionClassCounts(
@@ -54,7 +56,8 @@ def _summed(code: str | None, names: dict[str, str], counted: Sequence[Counted])
         classes={kind: _share([one for one in counted if one.village_class == kind], total) for kind in VillageClass},
         completeness={band: Share(count=count, percent=percent(count, total)) for band, count in by_band.items()},
         simulated=sum(one.simulated for one in counted),
-        without_reports=sum(one.without_reports for one in counted),
+        without_reports=None if period else sum(one.without_reports or 0 for one in counted),
+        not_yet_told=sum(one.villages for one in found) - total,
     )
 
 

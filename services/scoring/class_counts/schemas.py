@@ -7,11 +7,11 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.classes import VillageClass
-from contracts.regions import RegionCode, RegionLevel
+from contracts.regions import Period, RegionCode, RegionLevel
 from services.scoring.assessments.rules import CompletenessBand
 
 
-class ClassCountFilters(BaseModel):
+class PartFilters(BaseModel):
     """Which region, and which of its parts."""
 
     model_config = ConfigDict(extra="forbid")
@@ -19,6 +19,14 @@ class ClassCountFilters(BaseModel):
     region: RegionCode | None = Field(None, description="Your own region where left out")
     by: RegionLevel | None = Field(
         None, description="Level of the parts; one below the region where left out. Villages only within a district"
+    )
+
+
+class ClassCountFilters(PartFilters):
+    """Which region, which of its parts, and when."""
+
+    period: Period | None = Field(
+        None, description="By the class that held at the end of this month, of the villages that are active now"
     )
 
 
@@ -46,13 +54,22 @@ class RegionClassCounts(BaseModel):
         description="Villages by how much of what is asked they reported, in percent; each band ends below the next"
     )
     simulated: int = Field(description="Of the total, villages that rest on made-up data")
-    without_reports: int = Field(description="Of the total, villages of which no report has ever arrived")
+    without_reports: int | None = Field(
+        description="Of the total, villages of which no report has ever arrived; null with `period`"
+    )
+    not_yet_told: int = Field(
+        description="With `period`: beside the total, active villages of which nothing had been told by then; they are in "
+        "no class"
+    )
 
 
 class ClassCounts(BaseModel):
     """Counts of a region and of its parts; the parts add up to the total."""
 
-    ruleset: str
+    ruleset: str | None = Field(
+        description="The ruleset in force; null with `period`, because every month keeps the ruleset it was assessed under"
+    )
+    period: str | None
     by: RegionLevel
     total: RegionClassCounts
     items: list[RegionClassCounts]

@@ -14,9 +14,12 @@ from sqlmodel import col
 from contracts.regions import LEVELS, RegionLevel, level_of
 from kit.scoping import subtree
 from services.scoring.assessments.rules import CompletenessBand
-from services.scoring.assessments.store import IN_BAND
+from services.scoring.assessments.store import IN_BAND, in_bands
 from services.scoring.assessments.tables import Assessment
 from services.scoring.class_counts.tables import ClassTally
+from services.scoring.histories.tables import PeriodAssessment
+from services.scoring.villages.store import ACTIVE
+from services.scoring.villages.tables import Village
 
 WIDTHS = dict(zip(LEVELS, (2, 5, 8, 13), strict=True))
 """Characters of a dotted code at each level."""
@@ -48,18 +51,28 @@ _COMPACT = sa.text(
 
 @dataclass(frozen=True)
 class Counted:
-    """Active villages of one class in one part of a region."""
+    """Active villages of one class in one part of a region; class None: in no class then, nothing had been told.
+
+    `without_reports` is None where it is not known, of months.
+    """
 
     code: str
-    village_class: str
+    village_class: str | None
     villages: int
     simulated: int
-    without_reports: int
+    without_reports: int | None
     completeness: Mapping[CompletenessBand, int]
 
 
-async def counts(session: AsyncSession, region: str | None, by: RegionLevel) -> list[Counted]:
-    """Active villages by part and class, ordered by the part's code; classes without villages are left out."""
+async def counts(
+    session: AsyncSession, region: str | None, by: RegionLevel, period: str | None = None
+) -> list[Counted]:
+    """Active villages by part and class, ordered by the part's code; classes without villages are left out.
+
+    With a month (YYYY-MM), the villages that are active now by the class that held at its end.
+    """
+    if period is not None:
+        return _counted(await session.execute(_at_the_end_of(period, region, by)))
     tallied = by in _TALLIED and (region is None or level_of(region) in _TALLIED)
     query = _from_tallies(region, by) if tallied else _from_assessments(region, by)
     return _counted(await session.execute(query))
@@ -93,6 +106,27 @@ def _from_assessments(region: str | None, by: RegionLevel) -> Select[Any]:
     query = query.where(subtree(col(Assessment.region_code), region))
     query = query.group_by(code, col(Assessment.village_class))
     return query.order_by(code, col(Assessment.village_class))
+
+
+def _at_the_end_of(period: str, region: str | None, by: RegionLevel) -> Select[Any]:
+    """Of each village its newest row of the month or earlier, an index look-up each."""
+    code = func.left(col(Village.region_code), WIDTHS[by]).label("code")
+    held = (
+        select(PeriodAssessment)
+        .where(col(PeriodAssessment.village_id) == col(Village.id), col(PeriodAssessment.period) <= period)
+        .order_by(col(PeriodAssessment.period).desc())
+        .limit(1)
+        .lateral("held")
+    )
+    bands = in_bands(held.c.answered, held.c.asked)
+    counted = [
+        func.count().filter(condition) for condition in (held.c.simulated, *(bands[one] for one in _BAND_COLUMNS))
+    ]
+    simulated, *by_band = counted
+    query = select(code, held.c.village_class, func.count(), simulated, sa.null(), *by_band)
+    query = query.select_from(Village).join(held, sa.true(), isouter=True)
+    query = query.where(col(Village.status) == ACTIVE, subtree(col(Village.region_code), region))
+    return query.group_by(code, held.c.village_class).order_by(code, held.c.village_class)
 
 
 async def names(session: AsyncSession, codes: Sequence[str]) -> dict[str, str]:

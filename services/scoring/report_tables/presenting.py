@@ -46,8 +46,9 @@ class Place:
         )
 
 
-def classes_table(engine: Engine, place: Place, counted: Sequence[Counted]) -> ReportTable:
-    """How many villages are in each class."""
+def classes_table(engine: Engine, place: Place, found: Sequence[Counted], period: str | None) -> ReportTable:
+    """How many villages are in each class, now or at the end of a month; those in no class then are left out."""
+    counted = [one for one in found if one.village_class is not None]
     columns = [TableColumn(code=one.code.value, labels=texts(one.labels)) for one in engine.ruleset.classes]
     parts: dict[str, list[Counted]] = {}
     for one in counted:
@@ -62,7 +63,8 @@ def classes_table(engine: Engine, place: Place, counted: Sequence[Counted]) -> R
 
     return ReportTable(
         title=CLASSES,
-        ruleset=engine.ruleset.id,
+        ruleset=engine.ruleset.id if period is None else None,
+        period=period,
         by=place.by,
         columns=columns,
         total=row(place.region, counted),
@@ -75,6 +77,7 @@ def readiness_table(place: Place, found: Sequence[Ready]) -> ReportTable:
     return ReportTable(
         title=READY,
         ruleset=None,
+        period=None,
         by=place.by,
         columns=[
             TableColumn(code=f"{item.code}.{answer}", labels=_labels(item.label_id, item.label_en, said))
@@ -103,7 +106,7 @@ def sheet_of(table: ReportTable, name: str, today: date) -> Sheet:
     """The table's columns for offices: each count with its share."""
     pairs = [(Column(one.labels.id, 0), Column(f"{one.labels.id} (%)", 1)) for one in table.columns]
     return Sheet(
-        file_name="-".join(filter(None, (name, table.total.region_code, table.by.value, today.isoformat()))),
+        file_name="-".join(filter(None, (name, table.total.region_code, table.by.value, table.period or f"{today}"))),
         title=table.title.id,
         columns=(
             Column("Kode wilayah"),

@@ -14,7 +14,7 @@ from kit.problems import RegionForbidden, problems
 from kit.spreadsheets import CsvTable, Sheet, Spool, XlsxTable
 from services.scoring.class_counts import store as class_counts
 from services.scoring.class_counts.levels import level_asked
-from services.scoring.class_counts.schemas import ClassCountFilters
+from services.scoring.class_counts.schemas import ClassCountFilters, PartFilters
 from services.scoring.report_tables import presenting, store
 from services.scoring.report_tables.presenting import Place
 from services.scoring.report_tables.schemas import ReportTable
@@ -23,23 +23,24 @@ from services.scoring.rulesets.library import in_force
 router = APIRouter(prefix="/report-tables", tags=["assessments"])
 
 TableReader = Annotated[Caller, requires(Scope.ASSESSMENTS_READ)]
-Filters = Annotated[ClassCountFilters, Query()]
+ClassFilters = Annotated[ClassCountFilters, Query()]
+Filters = Annotated[PartFilters, Query()]
 
 
 @router.get("/classes", responses=problems(RegionForbidden))
-async def get_class_table(reader: TableReader, session: Session, filters: Filters) -> ReportTable:
+async def get_class_table(reader: TableReader, session: Session, filters: ClassFilters) -> ReportTable:
     """The active Kampung KB of a region by class, part by part, with shares."""
     return await _classes(session, reader, filters)
 
 
 @router.get("/classes.csv", responses=problems(RegionForbidden), response_class=CsvTable)
-async def get_class_table_csv(reader: TableReader, session: Session, filters: Filters) -> Response:
+async def get_class_table_csv(reader: TableReader, session: Session, filters: ClassFilters) -> Response:
     """The table of classes as CSV for Excel (semicolons, decimal commas), the total as its last row."""
     return CsvTable(*_sheet(await _classes(session, reader, filters), "tabel-klasifikasi"))
 
 
 @router.get("/classes.xlsx", responses=problems(RegionForbidden), response_class=XlsxTable)
-async def get_class_table_xlsx(reader: TableReader, session: Session, filters: Filters) -> Response:
+async def get_class_table_xlsx(reader: TableReader, session: Session, filters: ClassFilters) -> Response:
     """The table of classes as an XLSX workbook, the total as its last row."""
     return XlsxTable(*_sheet(await _classes(session, reader, filters), "tabel-klasifikasi"))
 
@@ -69,12 +70,12 @@ async def _classes(session: AsyncSession, reader: Caller, filters: ClassCountFil
     region = reader.narrow(filters.region)
     by = level_asked(region, filters.by)
     await read_one_moment(session)
-    counted = await class_counts.counts(session, region, by)
+    counted = await class_counts.counts(session, region, by, filters.period)
     place = Place(region, by, await _names(session, region, [one.code for one in counted]))
-    return presenting.classes_table(await in_force(session), place, counted)
+    return presenting.classes_table(await in_force(session), place, counted, filters.period)
 
 
-async def _readiness(session: AsyncSession, reader: Caller, filters: ClassCountFilters) -> ReportTable:
+async def _readiness(session: AsyncSession, reader: Caller, filters: PartFilters) -> ReportTable:
     region = reader.narrow(filters.region)
     by = level_asked(region, filters.by)
     await read_one_moment(session)

@@ -30,7 +30,8 @@ class ReportTable(BaseModel):
     """A table of a region part by part; the rows add up to the total."""
 
     title: Texts
-    ruleset: str | None = Field(description="The ruleset in force, where the table depends on one")
+    ruleset: str | None = Field(description="The ruleset in force, where the table depends on it; null with `period`")
+    period: str | None = Field(description="The month at whose end this held; null is now")
     by: RegionLevel
     columns: list[TableColumn]
     total: TableRow

@@ -7,10 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts.facts import ReportKind
 from contracts.regions import LEVELS
+from kit.ids import uuid7
 from services.scoring.class_counts.rules import parts_level
 from tests.callers import STRANGER, caller
-from tests.scoring.told import known_village
+from tests.scoring.rulesets.made_villages import village as made_facts
+from tests.scoring.told import free_code, known_village, report_event, take, village_event
 
 DASAR: dict[str, Any] = {"interventions": []}
 BLANK: dict[str, Any] = {"population": {}}
@@ -44,7 +47,15 @@ class TestGetClassCounts:
 
     @pytest.mark.parametrize(
         "query",
-        ["by=country", "wilayah=98", "region=98.50&by=province", "region=331", "by=village", "region=98&by=village"],
+        [
+            "by=country",
+            "wilayah=98",
+            "region=98.50&by=province",
+            "region=331",
+            "by=village",
+            "region=98&by=village",
+            "period=2025",
+        ],
     )
     async def test_invalid(self, scoring: httpx.AsyncClient, query: str) -> None:
         answer = await scoring.get(f"/class-counts?{query}", headers=caller("reader"))
@@ -107,6 +118,50 @@ class TestGetClassCounts:
             0,
             None,
         )
+
+
+@pytest.fixture(scope="module")
+async def place(scoring: httpx.AsyncClient) -> str:
+    """One that was told of in March and rose in September, one of June, made up, and one never told of."""
+    district = "98.52.01"
+    made = [(free_code(district), uuid7()) for _ in range(3)]
+    for code, number in made:
+        await take(scoring, village_event(code, number))
+    (rises, one), (june, other), _ = made
+    facts = made_facts(interventions=[])
+    await take(scoring, report_event(rises, one, ReportKind.PROFILE, facts["profile"], period="2025-03"))
+    for kind in (ReportKind.POPULATION, ReportKind.FAMILY_PLANNING):
+        await take(scoring, report_event(rises, one, kind, facts[kind.value], period="2025-09"))
+    event = report_event(june, other, ReportKind.POPULATION, {"pus": 1}, period="2025-06", simulated=True)
+    await take(scoring, event)
+    return district
+
+
+class TestAtTheEndOfAMonth:
+    async def test_happy(self, scoring: httpx.AsyncClient, place: str) -> None:
+        """By district here and by village: before anything was told, in between, and at the end."""
+        found = {}
+        for period in ("2025-02", "2025-03", "2025-06", "2025-09"):
+            answer = await counted(scoring, region=place, by="district", period=period)
+            total = answer["total"]
+            assert (answer["period"], answer["ruleset"], total["without_reports"]) == (period, None, None)
+            found[period] = (total["total"], total["not_yet_told"], total["simulated"])
+        assert found == {"2025-02": (0, 3, 0), "2025-03": (1, 2, 0), "2025-06": (2, 1, 1), "2025-09": (2, 1, 1)}
+        now = (await counted(scoring, region=place))["total"]
+        assert (now["total"], now["not_yet_told"], now["without_reports"]) == (3, 0, 1)
+
+    async def test_happy_as_the_trend_says(self, scoring: httpx.AsyncClient, place: str) -> None:
+        params = {"region": place, "from": "2025-01", "to": "2025-12"}
+        trend = (await scoring.get("/class-trends", params=params, headers=caller("reader"))).json()
+        assert len({str(month["classes"]) for month in trend["items"]}) == 4
+        for month in trend["items"]:
+            total = (await counted(scoring, region=place, by="district", period=month["period"]))["total"]
+            assert {kind: share["count"] for kind, share in total["classes"].items()} == month["classes"]
+            assert total["not_yet_told"] == month["not_yet_told"]
+
+    async def test_happy_by_completeness(self, scoring: httpx.AsyncClient, place: str) -> None:
+        total = (await counted(scoring, region=place, period="2025-06"))["total"]
+        assert sum(share["count"] for share in total["completeness"].values()) == total["total"] == 2
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,23 @@ class TestClasses:
             assert found["total"]["cells"][kind] == {"count": share["count"], "percent": share["percent"]}
         assert [row["region_name"] for row in found["items"]] == ["Kabupaten 97.01", "Kabupaten 97.02"]
 
+    @pytest.mark.parametrize("period", ["2025-02", "2025-09"])
+    async def test_happy_at_the_end_of_a_month(self, scoring: httpx.AsyncClient, province: str, period: str) -> None:
+        """Interventions are of March and the reports of September; the village without reports is in no class of any month."""
+        params = {"region": province, "period": period}
+        found = await table(scoring, "classes", **params)
+        counted = (await scoring.get("/class-counts", params=params, headers=caller("reader"))).json()
+        assert (found["period"], found["ruleset"]) == (period, None)
+        assert found["total"]["total"] == counted["total"]["total"] == (30 if period == "2025-09" else 0)
+        for kind, share in counted["total"]["classes"].items():
+            assert found["total"]["cells"][kind]["count"] == share["count"]
+        answer = await table(scoring, "classes.csv", **params)
+        assert f"tabel-klasifikasi-{province}-regency-{period}.csv" in answer.headers["content-disposition"]
+
+    async def test_readiness_has_no_months(self, scoring: httpx.AsyncClient) -> None:
+        answer = await scoring.get("/report-tables/readiness?period=2025-09", headers=caller("reader"))
+        assert answer.status_code == 422
+
 
 class TestReadiness:
     async def test_happy_blank_is_not_no(self, scoring: httpx.AsyncClient) -> None:
