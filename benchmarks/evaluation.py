@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from services.scoring.rulesets.engine import Engine
-from services.scoring.rulesets.library import first_in_force
+from services.scoring.rulesets.library import first_in_force, shipped_rulesets
 
 VILLAGES = 84_000
 FUNDS = ["apbn", "apbd", "dana_desa", "donation", "csr", "self_help"]
@@ -23,6 +23,7 @@ POKTAN = ["bkb", "bkr", "bkl", "uppka", "pik_r"]
 MECHANISMS = ["planning_meeting", "coordination_meeting", "outreach", "monitoring_evaluation", "reporting"]
 METHODS = ["iud", "mow", "mop", "implant", "condom", "injection", "pill"]
 REASONS = ["pregnant", "wants_child_soon", "wants_child_later", "wants_no_more"]
+KINDS = ["profile", "population", "family_planning"]
 ANSWERS = [True, False, None]
 
 
@@ -67,6 +68,19 @@ def timed(what: Any, *arguments: Any) -> tuple[float, Any]:
     return time.perf_counter() - started, result
 
 
+def _against_the_proposal(villages: list[dict[str, Any]], dice: random.Random) -> str:
+    """What a ruleset that looks at time costs, of the same villages with months and days in them."""
+    for one in villages:
+        one["as_of"], one["periods"] = "2026-06-15", dict.fromkeys(KINDS, "2026-05")
+        if dice.random() < 0.3:
+            one["periods"]["population.pus"] = "2024-01"
+        for done in one["interventions"]:
+            done["date"] = f"202{dice.choice('56')}-0{dice.randint(1, 9)}-11"
+    seconds = {number: timed(shipped_rulesets()[number].evaluate, villages)[0] for number in ("web-2021", "kkb-2026")}
+    ratio = seconds["kkb-2026"] / seconds["web-2021"]
+    return f"  kkb-2026, with ages and a time window: {seconds['kkb-2026']:.2f} s, {ratio:.2f} x web-2021"
+
+
 def main() -> None:
     """Print the figures."""
     dice = random.Random(2021)
@@ -83,6 +97,7 @@ def main() -> None:
         f"  against reading them from JSON: {seconds / fast:.2f} x orjson ({fast:.2f} s), {seconds / plain:.2f} x json ({plain:.2f} s)"
     )
     print(f"  writing all answers as dictionaries: {summaries:.2f} s")
+    print(_against_the_proposal(villages, dice))
     print(f"  peak memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 

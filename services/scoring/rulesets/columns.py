@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -21,6 +21,9 @@ look at time need dates, periods and the day."""
 
 PERIODS = "periods"
 AS_OF = "as_of"
+
+_UNKNOWN = -1
+"""No month number: real ones count from year 0."""
 
 _NOTHING: Mapping[str, Any] = {}
 _NUMERIC = frozenset({InputKind.ANSWER, InputKind.COUNT})
@@ -44,6 +47,8 @@ class Columns:
         self._fields: dict[str, list[str]] = {}
         self._numbers: dict[str, NumberColumn] = {}
         self._reported: dict[str, npt.NDArray[np.bool_]] = {}
+        self._present: dict[str, npt.NDArray[np.bool_]] = {}
+        self._months: dict[str, npt.NDArray[np.int64]] = {}
         for path in paths:
             if fact_inputs()[path].kind in _NUMERIC:
                 group, _, field = path.rpartition(".")
@@ -51,7 +56,9 @@ class Columns:
 
     def present(self, section: str) -> npt.NDArray[np.bool_]:
         """Where the whole section was reported at all."""
-        return self._flags(village.get(section) is not None for village in self._groups[""])
+        if section not in self._present:
+            self._present[section] = self._flags(village.get(section) is not None for village in self._groups[""])
+        return self._present[section]
 
     def numbers(self, path: str) -> NumberColumn:
         """A count or answer. Counts must fit 53 bits, which the fact models guarantee."""
@@ -88,9 +95,39 @@ class Columns:
 
     def stale(self, path: str, limit: int) -> npt.NDArray[np.bool_]:
         """Where a report or an answer (by its path) is older than so many months, or nobody can say how old it is."""
-        kind = path.partition(".")[0]
-        ages = self._flags(_is_stale(village, path, limit) for village in self._groups[""])
-        return ages & self.present(kind)
+        day, months = self._days, self._months_of(path)
+        unknown = (day == _UNKNOWN) | (months == _UNKNOWN)
+        stale: npt.NDArray[np.bool_] = (unknown | (day - months > limit)) & self.present(path.partition(".")[0])
+        return stale
+
+    @cached_property
+    def _days(self) -> npt.NDArray[np.int64]:
+        """Each village's day as a month number."""
+        return self._month_numbers(village.get(AS_OF) for village in self._groups[""])
+
+    @cached_property
+    def _periods(self) -> dict[str, list[tuple[int, int]]]:
+        """By report or answer, which villages name a month for it, as row and month number."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for row, village in enumerate(self._groups[""]):
+            for place, period in (village.get(PERIODS) or _NOTHING).items():
+                found.setdefault(place, []).append((row, _month_number(period)))
+        return found
+
+    def _months_of(self, path: str) -> npt.NDArray[np.int64]:
+        """The month number that a report or an answer is of: that of the closest group above it that has one."""
+        if path not in self._months:
+            outer = path.rpartition(".")[0]
+            months = self._months_of(outer) if outer else np.full(self.size, _UNKNOWN, dtype=np.int64)
+            if path in self._periods:
+                rows, numbers = zip(*self._periods[path], strict=True)
+                months = months.copy()
+                months[list(rows)] = numbers
+            self._months[path] = months
+        return self._months[path]
+
+    def _month_numbers(self, texts: Iterable[str | None]) -> npt.NDArray[np.int64]:
+        return np.fromiter((_month_number(text) if text else _UNKNOWN for text in texts), np.int64, self.size)
 
     def reported(self, path: str) -> npt.NDArray[np.bool_]:
         """Where a fact was reported."""
@@ -159,11 +196,6 @@ def age_in_months(village: VillageFacts, path: str) -> int | None:
     """Whole calendar months from the month of a report or an answer to the village's day; None where unknown."""
     period, day = period_of(village, path), village.get(AS_OF)
     return None if period is None or day is None else _month_number(day) - _month_number(period)
-
-
-def _is_stale(village: VillageFacts, path: str, limit: int) -> bool:
-    age = age_in_months(village, path)
-    return age is None or age > limit
 
 
 @lru_cache(maxsize=1024)

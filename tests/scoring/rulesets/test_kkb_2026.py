@@ -8,6 +8,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.scoring.rulesets.document import Labels
 from services.scoring.rulesets.engine import Evaluation
@@ -15,6 +17,7 @@ from services.scoring.rulesets.explanation import IndicatorExplanation, explain
 from services.scoring.rulesets.library import shipped_rulesets
 from tests.conftest import SHARED
 from tests.scoring.rulesets.made_villages import family_planning, population, profile, village
+from tests.scoring.rulesets.test_engine import villages
 
 CASES = SHARED / "parity" / "web-2021.jsonl.gz"
 ENGINE = shipped_rulesets()["kkb-2026"]
@@ -316,3 +319,31 @@ def test_of_several_local_names_the_closest_counts() -> None:
     made = type(top).model_validate(names, strict=False)
     found = [made.local(code) for code in ("33.26.01.2001", "33.26.02.2001", "33.01.01.2001")]
     assert [label.id for label in found if label is not None] == ["K", "Berkelanjutan Paripurna", "P"]
+
+
+dated = st.fixed_dictionaries(
+    {},
+    optional={
+        "as_of": st.sampled_from([None, "2026-06-15", "2025-12-31"]),
+        "periods": st.none()
+        | st.dictionaries(
+            st.sampled_from([*FRESH, "population.pus", "profile.poktan.bkb", "family_planning.methods"]),
+            st.sampled_from(["2020-01", "2025-12", "2026-06"]),
+        ),
+    },
+)
+days = st.sampled_from([None, "2019-01-01", "2025-12-31", "2026-06-15"])
+
+
+@given(st.lists(st.tuples(villages, dated, days), min_size=1, max_size=6))
+@settings(deadline=None, max_examples=60)
+def test_a_batch_of_one_gives_the_same_as_a_batch_of_many(drawn: list[tuple[Any, Any, str | None]]) -> None:
+    batch = []
+    for facts, times, day in drawn:
+        done = [one | {"date": day} for one in facts.get("interventions") or ()]
+        batch.append(facts | times | {"interventions": done})
+    together = ENGINE.evaluate(batch)
+    for row, facts in enumerate(batch):
+        alone = ENGINE.evaluate([facts])
+        assert alone.summary_of(0) == together.summary_of(row)
+        assert (alone.values[0] == together.values[row]).all()
