@@ -52,7 +52,9 @@ RulesetEvaluator = Annotated[Caller, requires(Scope.RULESETS_EVALUATE)]
 RulesetAssessor = Annotated[Caller, requires(Scope.RULESETS_WRITE)]
 RulesetId = Annotated[str, Path(description="Id of a ruleset", examples=["web-2021"])]
 # Read by the action from the bytes as they came, so that what does not fit is said in Indonesian.
-Document = Annotated[Ruleset, SkipValidation, Body(description="A whole ruleset document, with the status draft")]
+Document = Annotated[
+    Ruleset, SkipValidation, Body(title="Ruleset", description="A whole ruleset document, with the status draft")
+]
 # Validated by the action, in a thread: thousands of villages would hold up every other request.
 Villages = Annotated[
     list[Annotated[VillageFactsIn, SkipValidation]],
