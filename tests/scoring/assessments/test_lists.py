@@ -18,7 +18,7 @@ from tests.scoring.rulesets.made_villages import family_planning, population, pr
 from tests.scoring.rulesets.made_villages import village as made_facts
 from tests.scoring.told import free_code, known_village, report_event, take, village_event
 
-DISTRICT = "98.60.01"
+DISTRICT = "88.60.01"
 NUMBER = UUID(int=1)
 WEAK_OUTPUT = family_planning(participation=0, users=20, long_acting=0, unmet=27)
 
@@ -189,8 +189,8 @@ class TestOrders:
             encode_cursor("-distance", "1.00", NUMBER),
             encode_cursor("distance", "one", NUMBER),
             encode_cursor("distance", 1.0, NUMBER),
-            encode_cursor("region_code", "98.60.01.2001", NUMBER),
-            encode_cursor("98.60.01.2001", NUMBER),
+            encode_cursor("region_code", "88.60.01.2001", NUMBER),
+            encode_cursor("88.60.01.2001", NUMBER),
         ],
     )
     async def test_a_cursor_of_another_order_is_refused(self, scoring: httpx.AsyncClient, cursor: str) -> None:

@@ -16,7 +16,7 @@ from tests.scoring.rulesets.made_villages import profile
 from tests.scoring.rulesets.made_villages import village as made_facts
 from tests.scoring.told import known_village
 
-DISTRICT = "98.61.01"
+DISTRICT = "88.61.01"
 SCORES = [4, 3, 4, 3, 3, 3, 4, 3, 4, 4, 4, 3]
 
 
@@ -26,7 +26,7 @@ async def villages(scoring: httpx.AsyncClient) -> list[str]:
     best, _ = await known_village(scoring, district=DISTRICT)
     weak = made_facts(profile=profile(funds=0), interventions=[])
     formula, _ = await known_village(scoring, weak, DISTRICT, simulated=True, name="=1+1")
-    other, _ = await known_village(scoring, district="98.62.01")
+    other, _ = await known_village(scoring, district="88.62.01")
     return [best, formula, other]
 
 
@@ -51,8 +51,8 @@ class TestBoth:
         assert answer.status_code == 403
 
     async def test_wrong_region(self, scoring: httpx.AsyncClient, ending: str) -> None:
-        who = caller("reader", region="98.62")
-        assert (await scoring.get(f"/assessments/export.{ending}?region=98.61", headers=who)).status_code == 403
+        who = caller("reader", region="88.62")
+        assert (await scoring.get(f"/assessments/export.{ending}?region=88.61", headers=who)).status_code == 403
 
     @pytest.mark.parametrize("query", ["kelas=dasar", "sort=input", "limit=5", "score=jalan:1", "missing=ktp"])
     async def test_invalid(self, scoring: httpx.AsyncClient, ending: str, query: str) -> None:
@@ -112,8 +112,8 @@ class TestCsv:
         assert [row["Kode wilayah"] for row in rows] == [villages[place] for place in places]
 
     async def test_a_caller_gets_their_own_region(self, scoring: httpx.AsyncClient, villages: list[str]) -> None:
-        who = caller("officer", region="98.62")
-        rows = rows_of(await exported(scoring, "csv", who, region="98.62"))
+        who = caller("officer", region="88.62")
+        rows = rows_of(await exported(scoring, "csv", who, region="88.62"))
         answer = await scoring.get("/assessments/export.csv", headers=who)
         assert rows_of(answer) == rows
         assert [row["Kode wilayah"] for row in rows] == villages[2:]

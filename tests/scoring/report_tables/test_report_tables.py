@@ -20,7 +20,7 @@ from tests.scoring.rulesets.made_villages import family_planning, profile
 from tests.scoring.rulesets.made_villages import village as made_facts
 from tests.scoring.told import free_code, known_village, take, village_event
 
-PROVINCE = "97"
+PROVINCE = "87"
 TABLES = ["classes", "readiness"]
 ENDINGS = ["", ".csv", ".xlsx"]
 _LOWER = {"province": "regency", "regency": "district", "district": "village"}
@@ -69,10 +69,10 @@ class TestEveryTable:
         assert answer.status_code == 403
 
     async def test_wrong_region(self, scoring: httpx.AsyncClient, name: str, ending: str) -> None:
-        who = caller("reader", region="97.01")
-        assert (await scoring.get(f"/report-tables/{name}{ending}?region=97", headers=who)).status_code == 403
+        who = caller("reader", region="87.01")
+        assert (await scoring.get(f"/report-tables/{name}{ending}?region=87", headers=who)).status_code == 403
 
-    @pytest.mark.parametrize("query", ["kelas=dasar", "by=country", "by=village", "region=97.01&by=province"])
+    @pytest.mark.parametrize("query", ["kelas=dasar", "by=country", "by=village", "region=87.01&by=province"])
     async def test_invalid(self, scoring: httpx.AsyncClient, name: str, ending: str, query: str) -> None:
         answer = await scoring.get(f"/report-tables/{name}{ending}?{query}", headers=caller("reader"))
         assert answer.status_code == 422
@@ -133,7 +133,7 @@ class TestClasses:
         assert found["total"]["total"] == counted["total"]["total"] == 31
         for kind, share in counted["total"]["classes"].items():
             assert found["total"]["cells"][kind] == {"count": share["count"], "percent": share["percent"]}
-        assert [row["region_name"] for row in found["items"]] == ["Kabupaten 97.01", "Kabupaten 97.02"]
+        assert [row["region_name"] for row in found["items"]] == ["Kabupaten 87.01", "Kabupaten 87.02"]
 
     @pytest.mark.parametrize("period", ["2025-02", "2025-09"])
     async def test_happy_at_the_end_of_a_month(self, scoring: httpx.AsyncClient, province: str, period: str) -> None:
@@ -155,7 +155,7 @@ class TestClasses:
 
 class TestReadiness:
     async def test_happy_blank_is_not_no(self, scoring: httpx.AsyncClient) -> None:
-        place = "96.01.01"
+        place = "86.01.01"
         told = {"pokja": True, "pokja_decree": False, "poktan": {"bkb": False}}
         await known_village(scoring, {"profile": told}, place, simulated=True)
         await known_village(scoring, {"profile": {"pokja": False}}, place)
@@ -170,7 +170,7 @@ class TestReadiness:
         assert total["cells"]["pokja_decree.not_reported"]["percent"] == "66.7"
 
     async def test_happy_a_region_without_villages(self, scoring: httpx.AsyncClient) -> None:
-        found = await table(scoring, "readiness", region="95")
+        found = await table(scoring, "readiness", region="85")
         assert (found["items"], found["total"]["total"]) == ([], 0)
         assert found["total"]["cells"]["pokja.no"] == {"count": 0, "percent": None}
 
