@@ -56,6 +56,8 @@ _POKTAN = {
     "uppka": "families",
     "pik_r": "adolescents",
 }
+_FAMILIES = "population.families"
+_KINDS_OF_FAMILIES = tuple(f"population.{_POKTAN[poktan]}" for poktan in ("bkb", "bkr", "bkl"))
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,8 @@ class Goal:
     score: int
     low: int | None
     high: int | None
+    worst: int | None
+    """Where lower is better, the lowest value of the band: what an unreported figure may be, and more is not asked."""
 
     def is_met(self, value: int | None) -> bool:
         """Whether a value has at least this score."""
@@ -171,7 +175,15 @@ def goals_of(compiled: CompiledIndicator, place: int) -> list[Goal]:
     higher = compiled.indicator.direction is Direction.HIGHER
     bands = Bands(compiled)
     goals = [
-        Goal(compiled.indicator, bands, place, edge.score, edge.low if higher else None, None if higher else edge.high)
+        Goal(
+            compiled.indicator,
+            bands,
+            place,
+            edge.score,
+            edge.low if higher else None,
+            None if higher else edge.high,
+            edge.low,
+        )
         for edge in compiled.edges
     ]
     return sorted(goals, key=lambda goal: goal.score)
@@ -282,17 +294,18 @@ def _percentage(formula: Percentage, goal: Goal, draft: Draft) -> None:
     unreported = value_of(formula.numerator, draft.values) is None
     if unreported:
         _report(formula.numerator, draft)
-    if goal.high is None or formula.denominator_missing is Missing.PROPAGATE:
+    lower = goal.indicator.direction is Direction.LOWER
+    if not lower or formula.denominator_missing is Missing.PROPAGATE:
         _report(formula.denominator, draft)
     if formula.implausible is not None:
         _check(formula, draft)
     value = value_of(formula, draft.values)
-    if goal.high is not None:
-        if goal.holds(value) and unreported:
+    if goal.holds(value):
+        if unreported and lower:
             _state_most(formula, goal, draft)
-        elif not goal.holds(value):
-            _win_over(formula, goal, draft)
-    elif not goal.holds(value):
+    elif lower:
+        _win_over(formula, goal, draft)
+    else:
         _raise(formula, goal, draft)
 
 
@@ -303,13 +316,17 @@ def _check(formula: Percentage, draft: Draft) -> None:
 
 
 def _state_most(formula: Percentage, goal: Goal, draft: Draft) -> None:
-    """Of a figure that was not reported, what may be reported at most."""
+    """Of a figure that was not reported, what may be reported at most; where anything may, what the worst band begins with."""
     divisor = value_of(formula.denominator, draft.values)
     if not divisor:
         return
     (path, *_) = _inputs(formula.numerator, draft)
-    room = min(_room(path, draft), divisor)
-    most = _largest(lambda number: goal.holds(percent(number, divisor, formula)), _edge(goal, divisor, formula), room)
+    room, guess = min(_room(path, draft), divisor), _edge(goal, divisor, formula)
+    if goal.high is not None:
+        most = _largest(lambda number: goal.holds(percent(number, divisor, formula)), guess, room)
+    else:
+        first = _smallest(lambda number: percent(number, divisor, formula) >= (goal.worst or 0), guess, room, low=0)
+        most = room if first is None else first
     draft.put(path, most, 0)
 
 
@@ -548,11 +565,16 @@ def _report(formula: Number, draft: Draft) -> None:
 
 
 def _assumed(path: str, draft: Draft) -> int:
+    """The least that fits what is known: people taking part, and that families of one kind are among all families."""
     if not path.startswith("population."):
         return 0
     group = _OF_WHOLE.get(path)
     known = 0 if group is None else draft.total((*group.members, *_willing(group, draft), *group.others))
-    return max(ASSUMED_SIZE, known)
+    size = max(ASSUMED_SIZE, known)
+    families = draft.values.get(_FAMILIES)
+    if path == _FAMILIES:
+        return max(size, *(draft.count(kind) for kind in _KINDS_OF_FAMILIES))
+    return max(min(size, families), known) if path in _KINDS_OF_FAMILIES and families is not None else size
 
 
 def _lever(paths: Sequence[str], draft: Draft) -> str:
@@ -600,8 +622,8 @@ def _take(paths: Sequence[str], people: int, draft: Draft) -> None:
 
 def _edge(goal: Goal, divisor: int, formula: Percentage) -> int:
     """About the number that gives the goal's edge."""
-    units = goal.low if goal.low is not None else goal.high
-    return int((2 * (units or 0) - 1) * divisor // (200 * 10**formula.rounding.decimals) + 1)
+    units = next((edge for edge in (goal.low, goal.high, goal.worst) if edge is not None), 0)
+    return int((2 * units - 1) * divisor // (200 * 10**formula.rounding.decimals) + 1)
 
 
 def _smallest(holds: Callable[[int], bool], guess: int, most: int, low: int = 1) -> int | None:
@@ -662,7 +684,8 @@ def touched_by(indicator: Indicator) -> set[str]:
                 if group.willing
                 else (*group.members, group.whole)
             )
-    return touched
+    families = {_FAMILIES, *_KINDS_OF_FAMILIES}
+    return touched | families if touched & families else touched
 
 
 def watched() -> set[str]:

@@ -88,7 +88,7 @@ def _answer(
         village_class=now.village_class,
         to=to,
         status=status,
-        text=_text(engine, now.village_class, to, status, said),
+        text=_text(_labels(engine, village), now.village_class, to, status, said),
         simulated=inputs.simulated,
         **said,
     )
@@ -195,12 +195,20 @@ def _shown(effort: Effort) -> Decimal:
     return exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
+def _labels(engine: Engine, village: Village) -> dict[VillageClass, Texts]:
+    """What the classes are called in the village's region."""
+    return {one.code: texts(one.local(village.region_code) or one.labels) for one in engine.ruleset.classes}
+
+
 def _text(
-    engine: Engine, now: VillageClass | None, to: VillageClass | None, status: PathStatus, said: dict[str, Any]
+    labels: dict[VillageClass, Texts],
+    now: VillageClass | None,
+    to: VillageClass | None,
+    status: PathStatus,
+    said: dict[str, Any],
 ) -> Texts:
-    labels = {label.code: label.labels for label in engine.ruleset.classes}
-    here = Texts(id="tidak dapat dinilai", en="not assessable") if now is None else texts(labels[now])
-    there = here if to is None else texts(labels[to])
+    here = Texts(id="tidak dapat dinilai", en="not assessable") if now is None else labels[now]
+    there = here if to is None else labels[to]
     match status:
         case PathStatus.HIGHEST:
             return Texts(id=f"Sudah di kelas tertinggi: {here.id}.", en=f"In the highest class already: {here.en}.")

@@ -348,7 +348,7 @@ class Search:
             self.plain, self.options = False, {}
             self._score(self._components())
         else:
-            self._join([component for component, _ in best.options])
+            self._join([[place for component, _ in best.options for place in component]])
 
     def _path(self, best: _Choice, supposed: dict[str, Any], facts: VillageFacts) -> Path:
         improvements = sorted(
@@ -374,13 +374,15 @@ class Search:
     def _is_fixed(self, path: str) -> bool:
         return path.startswith("population.") and self.blank.values.get(path) is not None
 
-    def _join(self, together: Iterable[Component]) -> None:
-        """Indicators that turned out to disturb each other are tried together from now on."""
-        places = {place for component in together for place in component}
-        joined = [component for component in self.options if places & set(component)]
-        for component in joined:
-            del self.options[component]
-        self._score([tuple(sorted(place for component in joined for place in component))])
+    def _join(self, together: Iterable[Iterable[int]]) -> None:
+        """Indicators that turned out to disturb each other (each a set of places) are tried together from now on."""
+        groups = [set(component) for component in self.options]
+        for places in map(set, together):
+            joined = [group for group in groups if group & places]
+            groups = [group for group in groups if group not in joined] + [set().union(*joined)]
+        components = [tuple(sorted(group)) for group in groups]
+        self.options = {component: own for component, own in self.options.items() if component in components}
+        self._score([component for component in components if component not in self.options])
 
     def _score(self, components: list[Component]) -> None:
         """Try every set of goals of the components, and score what comes of each."""
@@ -396,8 +398,8 @@ class Search:
                 elif all(scores[one.goal.place] >= one.goal.score for one in tried.goals):
                     options.append(self._option(tried, scores, component))
             self.options[component] = options
-        for places in strangers:
-            self._join([places])
+        if strangers:
+            self._join(strangers)
 
     def _plainly(self, tries: list[tuple[Component, list[Tried]]]) -> Iterator[list[int]]:
         """Scores of each set by plain arithmetic, the component's own indicators anew."""

@@ -108,25 +108,22 @@ class _Teller:
     def _actors(self, change: Change) -> str:
         codes = [code for one in change.after[len(change.before or []) :] for code in one["actors"]]
         unit = self.language.pick(self.indicator.unit)
-        shown = ", ".join(actor_name(code) if self.language.indonesian else code for code in codes)
+        shown = ", ".join(actor_name(code) for code in codes)
         return self.language.say(
             f"libatkan {len(codes)} {unit} lain dalam intervensi, misalnya {shown}",
             f"{len(codes)} more {unit} to take part in interventions, for example {shown}",
         )
 
     def _counts(self, changes: Sequence[Change]) -> list[str]:
-        reported = [one for one in changes if one.before is not None]
-        return [
-            *(self._stated(one) for one in changes if one.before is None and one.path in self.own),
-            *self._moved(reported),
-        ]
+        stated = [one for one in changes if one.before is None and one.path in self.own]
+        return [*self._stated(stated), *self._moved([one for one in changes if one.before is not None])]
 
-    def _stated(self, change: Change) -> str:
-        label, number = self._label(change.path), self.language.number(change.after)
-        return self.language.say(
-            f"laporkan {label} untuk bulan ini (diandaikan {number})",
-            f"report {label} for this month (supposed {number})",
-        )
+    def _stated(self, changes: Sequence[Change]) -> list[str]:
+        if not changes:
+            return []
+        supposed = self.language.say("diandaikan", "supposed")
+        figures = [f"{self._label(one.path)} ({supposed} {self.language.number(one.after)})" for one in changes]
+        return [self.language.say("laporkan untuk bulan ini: ", "report for this month: ") + ", ".join(figures)]
 
     def _moved(self, changes: Sequence[Change]) -> list[str]:
         """What the indicator itself asks for first; where these people come from or go to after it."""

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
-from services.scoring.paths.levers import Draft, Goal, Stuck, goals_of, pull_of, reach, watched
-from services.scoring.paths.rules import Cost, nested, reports_to_make
+from services.scoring.paths.levers import Draft, Goal, Stuck, goals_of, reach
+from services.scoring.paths.rules import Cost, Search, nested, plan_of, reports_to_make
 from services.scoring.rulesets.document import Ruleset, operands, read_ruleset
 from services.scoring.rulesets.engine import Engine
-from services.scoring.rulesets.telling import fact_at
 from services.scoring.what_ifs.rules import suppose
 from tests.scoring.rulesets.made_villages import DATA, FUNDING, MECHANISMS, POKTAN
 
@@ -64,11 +63,18 @@ def village(seed: int, gaps: float = 0.2) -> dict[str, Any]:
         "mechanisms": {name: told(dice.random() < 0.5) for name in MECHANISMS},
     }
     actors = [*range(1, 38), "media"]
+    months = [f"2026-{month:02}" for month in range(1, 12)]
     return {
+        "as_of": "2026-11-22",
+        "periods": {kind: dice.choice(months) for kind in ("profile", "population", "family_planning")}
+        | {"population.families": dice.choice(months)},
         "profile": told(profile),
         "population": told({name: told(count) for name, count in population.items()}),
         "family_planning": told(planning),
-        "interventions": [{"actors": dice.sample(actors, dice.randint(0, 4))} for _ in range(dice.randint(0, 4))],
+        "interventions": [
+            {"actors": dice.sample(actors, dice.randint(0, 4)), "date": f"{dice.choice(months)}-15"}
+            for _ in range(dice.randint(0, 4))
+        ],
     }
 
 
@@ -92,6 +98,9 @@ def small_ruleset(seed: int, most: int = 5) -> Engine:
         if dice.random() < 0.2:
             _turn(indicator)
     document |= {"indicators": indicators, "dimensions": dimensions}
+    if dice.random() < 0.3:
+        kinds = dice.sample(["profile", "population", "family_planning"], dice.randint(1, 3))
+        document["freshness"] = [{"report": kind, "max_age_months": dice.choice([2, 6])} for kind in kinds]
     used = {leaf.input for one in indicators for leaf in _leaves(document, one)}
     document["inputs"] = [label for label in document["inputs"] if label["path"] in used]
     codes = [dimension["code"] for dimension in dimensions]
@@ -115,6 +124,8 @@ def _vary(formula: dict[str, Any], dice: random.Random) -> None:
             formula["rounding"]["mode"] = dice.choice(["half_even", "half_up"])
             for name in ("numerator_missing", "denominator_missing", "denominator_zero"):
                 formula[name] = dice.choice(["zero", "propagate"])
+            if dice.random() < 0.3:
+                formula["implausible"] = "propagate"
         case "mean":
             for part in formula["of"]:
                 _vary(part, dice)
@@ -126,6 +137,7 @@ def _vary(formula: dict[str, Any], dice: random.Random) -> None:
             formula["missing"] = dice.choice(["zero", "propagate"])
         case "count_actors":
             formula["exclude_actors"] = [26, "opd-ppkb", 19]
+            formula["window_months"] = dice.choice([None, 3, 8])
 
 
 def _turn(indicator: dict[str, Any]) -> None:
@@ -148,31 +160,23 @@ def every_path(engine: Engine, facts: dict[str, Any]) -> list[tuple[Cost, int]]:
 def _paths(
     engine: Engine, facts: dict[str, Any], made: tuple[str, ...], before: list[int]
 ) -> Iterator[tuple[Cost, int]]:
-    base = {**facts, **{kind: {} for kind in made}}
-    now = engine.evaluate([base]).scores[0].tolist()
-    needed = {kind.value for one in engine.indicators for kind in one.indicator.requires}
-    closed = frozenset(kind for kind in needed if base.get(kind) is None)
-    blank = Draft({path: fact_at(base, path) for path in {*engine.paths, *watched()}}, pull_of(engine), closed)
+    base = Search(engine, facts, before, made)
     wanted = [
-        [None, *(goal for goal in goals_of(one, place) if goal.score > before[place] and goal.score >= now[place])]
+        [None, *(goal for goal in goals_of(one, place) if goal.score > before[place] and goal.score >= base.now[place])]
         for place, one in enumerate(engine.indicators)
     ]
     for chosen in itertools.product(*wanted):
         goals = [goal for goal in chosen if goal is not None]
-        kinds = [{kind.value for kind in goal.indicator.requires} for goal in goals]
-        reads = [
-            own | {leaf.input.partition(".")[0] for leaf in operands(goal.indicator.formula)}
-            for own, goal in zip(kinds, goals, strict=True)
-        ]
-        if any(own & closed for own in reads):
+        if any(goal.place in base.blind for goal in goals):
             continue
-        draft = _drafted(blank, goals)
+        draft = _drafted(base.blank, goals)
         if draft is None:
             continue
         changed = {path: draft.values[path] for path in draft.changed}
-        evaluation = engine.evaluate([suppose(base, nested(changed))])
+        evaluation = engine.evaluate([suppose(base.village, nested(changed))])
         after = evaluation.scores[0].tolist()
-        if set(made) <= set().union(*reads) and all(after[goal.place] >= goal.score for goal in goals):
+        reads = set().union(*(plan_of(engine).reads[goal.place] for goal in goals))
+        if set(made) <= reads and all(after[goal.place] >= goal.score for goal in goals):
             steps = sum(after[goal.place] - before[goal.place] for goal in goals)
             yield Cost(len(goals), steps, len(made) + draft.effort), int(evaluation.classes[0])
 
