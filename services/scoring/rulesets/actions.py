@@ -15,7 +15,8 @@ from kit.access import Caller
 from kit.etags import require_match
 from services.scoring.rulesets import store
 from services.scoring.rulesets.boundaries import boundary_cases
-from services.scoring.rulesets.document import CountActors, Ruleset, RulesetInvalid, Status, operands, read_ruleset
+from services.scoring.rulesets.checks import read_ruleset
+from services.scoring.rulesets.document import CountActors, Ruleset, RulesetInvalid, Status, operands
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.rules import Problem
 from services.scoring.rulesets.schemas import InForceIn, ValidationOut

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from kit import clock
 from kit.problems import RulesetUnknown
 from services.scoring.rulesets import store
-from services.scoring.rulesets.document import Ruleset, RulesetInvalid, read_ruleset
+from services.scoring.rulesets.checks import read_ruleset
+from services.scoring.rulesets.document import Ruleset, RulesetInvalid
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.rules import Problem
 

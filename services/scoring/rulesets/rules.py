@@ -105,7 +105,12 @@ def _seam_problems(bands: Sequence[BandEdges], span: Span) -> Iterator[Problem]:
 
 
 def _shown(units: int, span: Span) -> str:
-    return str(Decimal(units).scaleb(-span.decimals))
+    return as_written(Decimal(units).scaleb(-span.decimals))
+
+
+def as_written(value: Decimal) -> str:
+    """A number as Indonesians write it, with a decimal comma."""
+    return str(value).replace(".", ",")
 
 
 def direction_problems(bands: Sequence[BandEdges], *, higher_is_better: bool) -> Iterator[Problem]:
@@ -203,9 +208,11 @@ def _rounded_quotient(numerator: int, divisor: int, *, half_up: bool) -> int:
 def threshold_problem(threshold: Decimal, lowest: Decimal, highest: Decimal) -> str | None:
     """A threshold that no village can reach, or that every village reaches."""
     if highest < threshold:
-        return f"Ambang {threshold} tidak pernah tercapai: indeks tertinggi yang mungkin {highest}"
+        return (
+            f"Ambang {as_written(threshold)} tidak pernah tercapai: indeks tertinggi yang mungkin {as_written(highest)}"
+        )
     if lowest >= threshold:
-        return f"Ambang {threshold} selalu terpenuhi: indeks terendah yang mungkin {lowest}"
+        return f"Ambang {as_written(threshold)} selalu terpenuhi: indeks terendah yang mungkin {as_written(lowest)}"
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from datetime import date
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from contracts.facts import ReportKind
 from kit import clock
 from kit.ids import uuid7
-from services.scoring.assessments.rules import age_in_months, percent
+from services.scoring.assessments.rules import age_in_months, day_of, percent
 from services.scoring.facts.actions import take_registry_events
 from services.scoring.rulesets.library import first_in_force
 from tests.callers import STRANGER, caller
@@ -391,6 +392,14 @@ async def test_a_whole_batch_in_one_go(scoring: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(("period", "months"), [("2026-01", 0), ("2025-12", 1), ("2024-02", 23), ("2026-02", -1)])
 def test_age_of_a_report(period: str, months: int) -> None:
     assert age_in_months(period, clock.today().replace(2026, 1, 31)) == months
+
+
+@pytest.mark.parametrize(
+    ("month", "day"),
+    [(None, "2026-02-10"), ("2026-01", "2026-01-31"), ("2026-02", "2026-02-10"), ("2024-02", "2024-02-29")],
+)
+def test_the_day_that_a_month_is_assessed_for(month: str | None, day: str) -> None:
+    assert day_of(month, date(2026, 2, 10)).isoformat() == day
 
 
 def test_percent() -> None:

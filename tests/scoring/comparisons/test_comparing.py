@@ -15,7 +15,8 @@ from benchmarks.evaluation import village as random_village
 from contracts.regions import RegionLevel
 from services.scoring.comparisons.comparing import CLASSES, Pair, Summary
 from services.scoring.comparisons.presenting import comparison
-from services.scoring.rulesets.document import Ruleset, read_ruleset
+from services.scoring.rulesets.checks import read_ruleset
+from services.scoring.rulesets.document import Ruleset
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.library import shipped_rulesets
 from tests.scoring.rulesets.made_rulesets import made, stricter

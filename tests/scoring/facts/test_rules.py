@@ -98,6 +98,14 @@ def test_a_report_that_answers_nothing_was_still_made() -> None:
     assert in_force.sources == {}
 
 
+def test_every_answer_has_the_month_of_the_report_it_comes_from() -> None:
+    officer = report("population", {"pus": 1, "families": 5}, period="2024-01")
+    siga = report("population", {"pus": 2}, source="siga", period="2025-09")
+    profile = report("profile", {"poktan": {"bkb": True}, "pokja": True}, period="2025-08")
+    in_force = facts_in_force([officer, siga, profile])
+    assert in_force.periods == {"population": "2025-09", "population.families": "2024-01", "profile": "2025-08"}
+
+
 def test_every_order_of_arrival_gives_one_result() -> None:
     reports = [
         report("population", {"pus": 1, "families": None}),

@@ -12,7 +12,8 @@ from typing import Any
 
 from services.scoring.paths.levers import Draft, Goal, Stuck, goals_of, reach
 from services.scoring.paths.rules import Cost, Search, nested, plan_of, reports_to_make
-from services.scoring.rulesets.document import Ruleset, operands, read_ruleset
+from services.scoring.rulesets.checks import read_ruleset
+from services.scoring.rulesets.document import Ruleset, operands
 from services.scoring.rulesets.engine import Engine
 from services.scoring.what_ifs.rules import suppose
 from tests.scoring.rulesets.made_villages import DATA, FUNDING, MECHANISMS, POKTAN

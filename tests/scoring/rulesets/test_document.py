@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scoring.rulesets.document import RulesetInvalid, read_ruleset
+from services.scoring.rulesets.checks import read_ruleset
+from services.scoring.rulesets.document import RulesetInvalid
 from services.scoring.rulesets.inputs import InputKind, fact_inputs
 from services.scoring.rulesets.rules import ScoreRange, canonical_digest, index_range
 from tests.conftest import REPOSITORY
@@ -171,7 +172,7 @@ class TestReach:
     def test_a_threshold_above_the_highest_index_and_the_classes_behind_it(self) -> None:
         found = problems_of(changing("/dimensions/0/threshold", "3.61"))
         assert (
-            found["/dimensions/0/threshold"] == "Ambang 3.61 tidak pernah tercapai: indeks tertinggi yang mungkin 3.60"
+            found["/dimensions/0/threshold"] == "Ambang 3,61 tidak pernah tercapai: indeks tertinggi yang mungkin 3,60"
         )
         assert found["/class_matrix"].startswith("Kelas berkelanjutan tidak dapat dicapai")
 
@@ -182,7 +183,7 @@ class TestReach:
 
     def test_a_threshold_that_every_village_meets(self) -> None:
         found = problems_of(changing("/dimensions/1/threshold", "1.00"))
-        assert found["/dimensions/1/threshold"] == "Ambang 1.00 selalu terpenuhi: indeks terendah yang mungkin 1.00"
+        assert found["/dimensions/1/threshold"] == "Ambang 1,00 selalu terpenuhi: indeks terendah yang mungkin 1,00"
 
     def test_weights_count(self) -> None:
         """Facilities cannot score 4: with most of the weight they pull the highest index down."""
@@ -192,7 +193,7 @@ class TestReach:
                 and changing("/dimensions/0/threshold", "3.20")(document)
             )
         )
-        assert "indeks tertinggi yang mungkin 3.14" in found["/dimensions/0/threshold"]
+        assert "indeks tertinggi yang mungkin 3,14" in found["/dimensions/0/threshold"]
 
     def test_a_score_given_without_a_value_counts(self) -> None:
         def change(document: dict[str, Any]) -> None:

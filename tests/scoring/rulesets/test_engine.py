@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scoring.rulesets.document import RoundingMode, read_ruleset
+from services.scoring.rulesets.checks import read_ruleset
+from services.scoring.rulesets.document import RoundingMode
 from services.scoring.rulesets.engine import Engine, rounded_quotient
 from services.scoring.rulesets.library import shipped_rulesets
 from tests.scoring.rulesets.made_villages import (
