@@ -53,6 +53,8 @@ def path_to(village: Village, inputs: VillageInputs, engine: Engine, to: Village
     if wanted <= place:
         return _answer(village, inputs, engine, now, to, PathStatus.REACHED)
     found = find_path(engine, facts, wanted, [one.score or NOT_ASSESSABLE for one in now.indicators])
+    if isinstance(found, NoPath) and not found.proven:
+        return _answer(village, inputs, engine, now, to, PathStatus.NOT_FOUND, proven=False)
     if isinstance(found, NoPath):
         because = [_because(engine, one) for one in found.blocked]
         return _answer(village, inputs, engine, now, to, PathStatus.UNREACHABLE, because=because)
@@ -216,6 +218,11 @@ def _text(
             return Texts(
                 id=f"Kelasnya sekarang {here.id}; {there.id} tidak lebih tinggi.",
                 en=f"The class is {here.en} now; {there.en} is no higher.",
+            )
+        case PathStatus.NOT_FOUND:
+            return Texts(
+                id=f"Jalan ke {there.id} tidak ditemukan; tidak semua gabungan dicoba.",
+                en=f"No path to {there.en} was found; not every set of improvements was tried.",
             )
         case PathStatus.UNREACHABLE:
             together = Texts(

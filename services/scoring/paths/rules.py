@@ -112,9 +112,13 @@ class Blocked:
 
 @dataclass(frozen=True)
 class NoPath:
-    """A class that cannot be reached. No dimension is named where each could be met, but not all together."""
+    """A class that cannot be reached. No dimension is named where each could be met, but not all together.
+
+    `proven` as of a path: where not every set was tried, there may be a path all the same.
+    """
 
     blocked: tuple[Blocked, ...]
+    proven: bool
 
 
 @dataclass(frozen=True)
@@ -198,7 +202,11 @@ def find_path(engine: Engine, village: VillageFacts, to: int, now: Sequence[int]
     before = _scores(engine, village) if now is None else now
     searches = [Search(engine, village, before, made) for made in reports_to_make(engine, village)]
     found = [path for path in (search.path(to) for search in searches) if path is not None]
-    return min(found, key=lambda path: path.cost) if found else NoPath(_blocked(engine, searches, to))
+    if found:
+        return min(found, key=lambda path: path.cost)
+    return NoPath(
+        _blocked(engine, searches, to), all(search.proven_to == len(engine.indicators) for search in searches)
+    )
 
 
 def _scores(engine: Engine, village: VillageFacts) -> list[int]:

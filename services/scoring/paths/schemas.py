@@ -31,6 +31,8 @@ class PathStatus(StrEnum):
     HIGHEST = "highest"
     """No class was asked for, and there is none above the village's."""
     UNREACHABLE = "unreachable"
+    NOT_FOUND = "not_found"
+    """Not every set of improvements could be tried, and none of those tried gives the class."""
 
 
 class Supposed(Answer):
