@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from services.scoring.paths.levers import GROUPS, Draft
-from services.scoring.paths.rules import NoPath, Path, Plan, Search, find_path, plan_of
+from services.scoring.paths.rules import Cost, NoPath, Path, Plan, Search, find_path, plan_of
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.inputs import InputKind, fact_inputs
 from services.scoring.rulesets.library import shipped_rulesets
@@ -113,10 +113,43 @@ def test_nothing_to_improve_nothing_to_reach() -> None:
     assert {one.code for one in blocked.obstacles} == {"denominator_zero", "too_few_people"}
 
 
+class TestWhatDecides:
+    """One village each, in which greedy choices or another order of importance would give another path."""
+
+    def path(self, **fields: Any) -> Path:
+        found = find_path(WEB, made_villages.village(profile=made_villages.profile(**fields)), HIGHEST)
+        assert isinstance(found, Path)
+        return found
+
+    def worked_on(self, found: Path) -> list[tuple[str, int]]:
+        return [(WEB.codes[one.place], one.after) for one in found.improvements]
+
+    def test_effort_among_equal_steps(self) -> None:
+        # two steps are missing: two funding sources, or three groups
+        found = self.path(funds=0, groups=2)
+        assert self.worked_on(found) == [("input_sumber_dana", 3)]
+        assert found.cost == Cost(1, 2, 2)
+
+    def test_effort_among_equal_steps_whatever_stands_first(self) -> None:
+        # two steps are missing: three more groups, or the pokja with members and training
+        found = self.path(pokja=True, pokja_members=0, pokja_trained=False, groups=0, funds=5)
+        assert self.worked_on(found) == [("input_pokja", 4)]
+        assert found.cost == Cost(1, 2, 2)
+
+    def test_fewer_indicators_before_less_effort(self) -> None:
+        # four steps are missing: the cheapest ones, one answer each, would be four indicators
+        found = self.path(groups=0, secretariat=False, plkb_companion=False, funds=1)
+        assert found.cost.indicators == 2
+        assert found.cost.steps == 4
+
+
 class TestTheEngineHasTheLastWord:
     """Plain arithmetic only makes it fast: where it is wrong, the answer is the same."""
 
-    FACTS = tuple(village(seed, 0.1) for seed in range(4))
+    FACTS = (
+        *(village(seed, 0.1) for seed in range(4)),
+        made_villages.village(profile=made_villages.profile(funds=0, groups=4)),
+    )
 
     def compared(self, monkeypatch: pytest.MonkeyPatch, wrong: Any) -> None:
         right = [find_path(WEB, facts, HIGHEST) for facts in self.FACTS]
