@@ -148,7 +148,7 @@ class TestTheEngineHasTheLastWord:
 
     FACTS = (
         *(village(seed, 0.1) for seed in range(4)),
-        made_villages.village(profile=made_villages.profile(funds=0, groups=4)),
+        made_villages.village(profile=made_villages.profile(pokja=False, funds=5, local_regulation=False)),
     )
 
     def compared(self, monkeypatch: pytest.MonkeyPatch, wrong: Any) -> None:
