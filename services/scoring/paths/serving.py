@@ -57,6 +57,11 @@ def people(path: str) -> Labels | None:
     return None if words is None else Labels(**words)
 
 
+def counted_as(code: str) -> int | str:
+    """What an actor of this code is counted by: its number in the predecessor's list, or the code where it has none."""
+    return next((actor.number for actor in ACTORS if actor.code == code and actor.number is not None), code)
+
+
 def actor_name(code: str) -> str:
     """What a kind of office is called."""
     return next((actor.name for actor in ACTORS if actor.code == code), code)

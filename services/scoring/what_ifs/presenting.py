@@ -8,6 +8,7 @@ from kit.language import Language
 from services.scoring.assessments.actions import VillageInputs
 from services.scoring.assessments.presenting import completeness, ruleset_used, village_of
 from services.scoring.assessments.schemas import texts
+from services.scoring.paths.serving import counted_as
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.explanation import IndicatorExplanation, VillageExplanation, explain
 from services.scoring.rulesets.inputs import fact_inputs
@@ -28,7 +29,10 @@ def what_if(village: Village, inputs: VillageInputs, asked: WhatIfIn, engine: En
     supposed = asked.facts.model_dump(mode="json", exclude_unset=True)
     day = (asked.as_of or inputs.as_of).isoformat()
     own = inputs.facts | {"as_of": day}
-    planned = [{"actors": one.actors, "date": one.date.isoformat() if one.date else day} for one in asked.interventions]
+    planned = [
+        {"actors": [counted_as(code) for code in one.actors], "date": one.date.isoformat() if one.date else day}
+        for one in asked.interventions
+    ]
     changed = suppose(own, supposed) | {
         "interventions": [*own["interventions"], *planned],
         "periods": redated(own["periods"], supposed, fact_inputs(), day[:7]),

@@ -113,6 +113,14 @@ class TestAskWhatIf:
         assert (answer["after"]["class"], answer["after"]["indexes"]["output"]) == (None, None)
         assert answer["after"]["scores"]["output_cpr"] is None
 
+    async def test_an_actor_that_took_part_already_counts_once(self, scoring: httpx.AsyncClient) -> None:
+        _, number = await known_village(scoring, made_facts(interventions=[{"actors": [19, 20, 30]}]))
+        again = [{"actors": ["dinas-kesehatan", "dinas-sosial", "puskesmas"]}]
+        answer = await told(scoring, number, interventions=again)
+        assert answer["after"]["scores"] == answer["before"]["scores"]
+        answer = await told(scoring, number, interventions=[{"actors": ["dinas-kesehatan", "media"]}])
+        assert answer["after"]["scores"]["proses_lintas_sektor"] == 3
+
     async def test_what_the_ruleset_does_not_look_at_is_said(self, scoring: httpx.AsyncClient) -> None:
         _, number = await known_village(scoring)
         answer = await told(scoring, number, facts={"profile": {"work_plan": True}})
