@@ -14,8 +14,8 @@ from tests.cli.conftest import Kkb
 from tests.cli.platform import Platform
 from tests.conftest import eventually
 
-REGENCY = "33.24"
-VILLAGES = ("33.24.01.2001", "33.24.01.2002")
+REGENCY = "33.22"
+VILLAGES = ("33.22.01.2001", "33.22.01.2002")
 ASKED = ("--region", REGENCY, "--period", "2024-07", "--ruleset", "web-2021")
 DECREE = ("--decree", "400/1/2024", "--decree-date", "2024-08-05")
 
