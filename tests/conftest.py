@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -17,7 +18,7 @@ from fastapi import FastAPI
 
 from deploy.embedded.throwaway import ThrowawayServers, throwaway_servers
 from kit.observe import Observed
-from kit.process import Service, application
+from kit.process import COLLECT_AFTER, Service, application
 from kit.settings import ServiceSettings
 from services.interventions.service import SERVICE as INTERVENTIONS
 from services.registry.service import SERVICE as REGISTRY
@@ -26,6 +27,7 @@ from tests.callers import SIGNING_KEY
 
 # the processes of a parallel run ignore Ctrl-C, and what they start would inherit that
 signal.signal(signal.SIGINT, signal.default_int_handler)
+gc.set_threshold(COLLECT_AFTER, 10, 10)  # as the services' own processes do
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("KKB_SHARED", REPOSITORY.parent / "shared"))

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from kit.failpoints import Point
 from tests.faults import bypassing
 from tests.faults.history.nemesis import Plan, plans
@@ -20,14 +18,10 @@ from tests.faults.history.run import TELLING, Outcome, Run, run
 from tests.faults.platform import ServiceName, platform
 
 SEED = os.environ.get("KKB_FAULT_SEED", "20260")
-SECONDS = 40.0
+SECONDS = 30.0
 CLEAN_SECONDS, BROKEN_SECONDS = 3.0, 7.0
 ROUNDS = 5
 MISTAKEN = "tests.faults.bypassing"
-LEAVES_SOCKETS = "ignore:unclosed:ResourceWarning"
-"""A request given up just as its connection is made leaves the socket to the garbage collector (anyio under httpx)."""
-
-pytestmark = pytest.mark.filterwarnings(LEAVES_SOCKETS)
 
 
 async def test_everything_adds_up_whatever_breaks(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Event], list[UUID]]:
 
 
 @given(history=histories(), random=st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_any_order_and_any_repetition_converge(
     scoring: httpx.AsyncClient, history: tuple[list[Event], list[UUID]], random: random.Random
 ) -> None:

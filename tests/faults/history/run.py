@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
 import secrets
 import shutil
@@ -193,7 +192,6 @@ class Run:
     ) -> None:
         await self.http.aclose()
         self.history.close()
-        gc.collect()  # connections that impatient clients left half made: see LEAVES_SOCKETS in test_history
 
 
 async def make_harder(running: Platform) -> None:

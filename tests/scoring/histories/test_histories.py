@@ -96,7 +96,7 @@ def assert_months(events: list[Event], villages: list[UUID], found: Months) -> N
 
 
 @given(history=histories(), random=st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_any_order_gives_every_months_answer(
     scoring: httpx.AsyncClient, history: tuple[list[Event], list[UUID]], random: random.Random
 ) -> None:

@@ -317,7 +317,7 @@ class TestParts:
     st.booleans(),
     st.booleans(),
 )
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 def test_the_reach_of_an_index_is_what_trying_everything_gives(
     scores: list[ScoreRange], decimals: int, half_up: bool, skipping: bool
 ) -> None:

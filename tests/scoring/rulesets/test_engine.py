@@ -80,7 +80,7 @@ villages = st.fixed_dictionaries(
 
 
 @given(st.lists(villages, min_size=1, max_size=8))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 def test_a_batch_of_one_gives_the_same_as_a_batch_of_many(batch: list[dict[str, Any]]) -> None:
     engine = shipped_rulesets()["web-2021"]
     together = engine.evaluate(batch)

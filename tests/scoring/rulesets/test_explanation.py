@@ -74,7 +74,7 @@ def test_nothing_reported_is_all_told() -> None:
 
 
 @given(villages)
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 def test_an_explanation_never_differs_from_the_evaluation(facts: dict[str, Any]) -> None:
     explanation = explain(ENGINE, facts)
     evaluation = ENGINE.evaluate([facts])
@@ -181,7 +181,7 @@ class TestNextBand:
         assert told("output_mkjp", village(population=None)).next_band is None
 
     @given(st.integers(1, 3000), st.integers(0, 3000), st.sampled_from(["output_cpr", "output_unmet"]))
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=30)
     def test_so_many_people_are_enough_and_one_less_is_not(self, pus: int, number: int, code: str) -> None:
         """Only as many as there are couples: the users are drawn up to them."""
 
@@ -208,7 +208,7 @@ periods = st.none() | st.dictionaries(
 
 
 @given(villages, periods, st.sampled_from([None, "2026-06-15"]), st.sampled_from(sorted(shipped_rulesets())))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_whatever_has_no_value_says_why(
     facts: dict[str, Any], months: dict[str, str] | None, day: str | None, number: str
 ) -> None:

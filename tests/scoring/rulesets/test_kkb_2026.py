@@ -336,7 +336,7 @@ days = st.sampled_from([None, "2019-01-01", "2025-12-31", "2026-06-15"])
 
 
 @given(st.lists(st.tuples(villages, dated, days), min_size=1, max_size=6))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_a_batch_of_one_gives_the_same_as_a_batch_of_many(drawn: list[tuple[Any, Any, str | None]]) -> None:
     batch = []
     for facts, times, day in drawn:
