@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,7 +18,7 @@ from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
 from kit import xlsx
-from kit.problems import Unavailable
+from kit.turns import Turns
 
 Cell = str | int | Decimal | None
 """Text, a number, a number as decimal string, or nothing known."""
@@ -25,10 +26,9 @@ Cell = str | int | Decimal | None
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _PART_BYTES = 64 * 1024
 _WRITERS = 2
-_WAIT_SECONDS = 10.0
 _WIDEST = 40
-_writing = asyncio.Semaphore(_WRITERS)
-"""Writing a large table keeps a processor busy: so many at once, the others wait a little and are then sent away."""
+_TURNS = Turns(_WRITERS, "tables")
+"""Writing a large table keeps a processor busy."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _write_row(page: Any, number: int, row: Sequence[Any], forms: Sequence[Any])
             page.write_number(number, place, float(cell), form)
 
 
-class _Table(Response):
+class _Table(Response, ABC):
     """A spooled table as a file to download; closes the spool."""
 
     ending: ClassVar[str]
@@ -168,19 +168,20 @@ class _Table(Response):
         self._sheet = sheet
         self._spool = spool
 
+    @abstractmethod
     def write(self, file: BinaryIO) -> None:
         """Write the table's bytes."""
-        raise NotImplementedError
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         """Write the file, then send it part by part.
 
         Raises:
-            Unavailable: too many others are being written; nothing was sent yet.
+            Unavailable: too many others are being written, or this one takes too long; nothing was sent yet.
         """
         with tempfile.TemporaryFile() as file:
             try:
-                await self._written(file)
+                async with _TURNS.turn():
+                    await asyncio.to_thread(self.write, file)
             finally:
                 self._spool.close()
             headers = [(name, value) for name, value in self.raw_headers if name != b"content-length"]
@@ -190,16 +191,6 @@ class _Table(Response):
             while part := file.read(_PART_BYTES):
                 await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _written(self, file: BinaryIO) -> None:
-        try:
-            await asyncio.wait_for(_writing.acquire(), _WAIT_SECONDS)
-        except TimeoutError:
-            raise Unavailable("several tables are being written just now; try again") from None
-        try:
-            await asyncio.to_thread(self.write, file)
-        finally:
-            _writing.release()
 
 
 class CsvTable(_Table):

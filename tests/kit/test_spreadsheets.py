@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -14,7 +13,7 @@ import openpyxl
 import pytest
 from fastapi import FastAPI
 
-from kit import problems, spreadsheets
+from kit import problems, spreadsheets, turns
 from kit.spreadsheets import Column, CsvTable, Sheet, Spool, XlsxTable, spooled, write_csv
 
 SHEET = Sheet("daftar-33.26", "Daftar", (Column("Wilayah"), Column("Jumlah", 0), Column("Indeks", 2)))
@@ -87,8 +86,8 @@ async def test_the_spool_is_closed_when_the_answer_is_sent(form: type[CsvTable |
 async def test_whoever_waits_too_long_for_a_writer_is_told_to_come_back(
     form: type[CsvTable | XlsxTable], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spreadsheets, "_writing", asyncio.Semaphore(0))
-    monkeypatch.setattr(spreadsheets, "_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(spreadsheets, "_TURNS", turns.Turns(0, "tables"))
+    monkeypatch.setattr(turns, "_WAIT_SECONDS", 0.01)
     spool = full()
     answer = await answered(form, spool)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")

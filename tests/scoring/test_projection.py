@@ -159,18 +159,23 @@ def histories(draw: st.DrawFn) -> tuple[list[Event], list[UUID]]:
     return events, [number for _, number in places]
 
 
-@given(history=histories(), random=st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-async def test_any_order_and_any_repetition_converge(
-    scoring: httpx.AsyncClient, history: tuple[list[Event], list[UUID]], random: random.Random
-) -> None:
-    events, villages = history
+async def take_in_any_order(scoring: httpx.AsyncClient, events: list[Event], random: random.Random) -> None:
+    """Let the service take events shuffled, some of them twice, in batches of any size."""
     deliveries = events + random.sample(events, k=random.randint(0, len(events)))
     random.shuffle(deliveries)
     while deliveries:
         size = random.randint(1, len(deliveries))
         await take(scoring, *deliveries[:size])
         deliveries = deliveries[size:]
+
+
+@given(history=histories(), random=st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+async def test_any_order_and_any_repetition_converge(
+    scoring: httpx.AsyncClient, history: tuple[list[Event], list[UUID]], random: random.Random
+) -> None:
+    events, villages = history
+    await take_in_any_order(scoring, events, random)
     assert await stored(scoring, villages) == expected(events, villages)
 
 

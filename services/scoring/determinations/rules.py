@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from services.scoring.assessments.rules import day_of
+from services.scoring.rulesets.rules import canonical
 
 FORMAT = 1
 """How the digest of determinations issued now is made."""
@@ -19,19 +21,12 @@ MOST_VILLAGES = 10_000
 
 def last_day(period: str) -> dt.date:
     """The last day of a month YYYY-MM."""
-    year, month = (int(part) for part in period.split("-"))
-    following = dt.date(year + month // 12, month % 12 + 1, 1)
-    return following - dt.timedelta(days=1)
+    return day_of(period, dt.date.max)
 
 
 def is_over(period: str, today: dt.date) -> bool:
     """Whether a month has ended, today's date being that of the place where days end last."""
     return last_day(period) < today
-
-
-def canonical(value: Any) -> str:
-    """Canonical JSON: keys sorted, no blanks, text as it is. Values hold no fractions as numbers, only as text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def content(header: Mapping[str, Any], villages: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from kit import clock, projection_lock
 from kit.database import Database
 from kit.problems import is_database_away
-from kit.rebuilds import store as rebuilds
+from kit.rebuilds.pausing import pause_of
 from services.scoring.assessments.actions import assess
 from services.scoring.histories.rules import NEWEST_PERIOD
 from services.scoring.recomputations import store
@@ -47,21 +47,21 @@ async def run_recomputations(app: FastAPI) -> None:
 
 
 async def run_next(database: Database) -> None:
-    """Run the recomputation that waits longest, if there is one and no rebuild puts its facts in doubt."""
+    """Run the recomputation that waits longest, if there is one, for as long as no rebuild has its facts in doubt."""
     async with database.transaction() as session:
         job = await store.waiting(session)
-        if job is None or await rebuilds.in_doubt(session):
-            return
+    if job is None or await pause_of(database)():
+        return
     async with database.alone(_LOCK) as mine:
         if mine:
             await _run(database, job)
 
 
 async def _run(database: Database, job: Recomputation) -> None:
-    begun = await _begin(database, job)
+    begun, is_in_doubt = await _begin(database, job), pause_of(database)
     if begun is None:
         return
-    while begun.state == RecomputationState.RUNNING:
+    while begun.state == RecomputationState.RUNNING and not await is_in_doubt():
         begun = await _next_chunk(database, begun)
 
 

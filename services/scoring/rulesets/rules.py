@@ -48,13 +48,17 @@ class BandEdges:
     score: int
 
 
-def canonical_digest(document: Any) -> str:
-    """SHA-256 (hex) of the document as canonical JSON: keys sorted, no blanks, UTF-8.
+def canonical(value: Any) -> str:
+    """Canonical JSON: keys sorted, no blanks, text as it is.
 
-    Documents hold no fractions as JSON numbers (decimals are strings), so the text is the same everywhere.
+    Values hold no fractions as JSON numbers (decimals are strings), so the text is the same everywhere.
     """
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def canonical_digest(document: Any) -> str:
+    """SHA-256 (hex) of the document as canonical JSON in UTF-8."""
+    return hashlib.sha256(canonical(document).encode()).hexdigest()
 
 
 def in_units(value: Decimal, decimals: int) -> int | None:

@@ -19,9 +19,10 @@ from contracts.facts import ReportKind
 from kit import clock
 from kit.ids import uuid7
 from services.scoring.determinations import actions
-from services.scoring.determinations.rules import canonical, is_over, last_day, tally, twice
+from services.scoring.determinations.rules import is_over, last_day, tally, twice
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.library import shipped_rulesets
+from services.scoring.rulesets.rules import canonical
 from tests.callers import STRANGER, caller
 from tests.conftest import app_of
 from tests.scoring.determinations.made import BARE, PERIOD, asked, draft, got, issued, problem, send, whole_list

@@ -22,7 +22,7 @@ from services.scoring.villages import store as villages_store
 from tests.callers import STRANGER, caller
 from tests.conftest import app_of
 from tests.scoring.rulesets.made_villages import village as made_facts
-from tests.scoring.test_projection import events_of, expected, histories
+from tests.scoring.test_projection import events_of, expected, histories, take_in_any_order
 from tests.scoring.told import (
     free_code,
     intervention_event,
@@ -101,12 +101,7 @@ async def test_any_order_gives_every_months_answer(
     scoring: httpx.AsyncClient, history: tuple[list[Event], list[UUID]], random: random.Random
 ) -> None:
     events, villages = history
-    deliveries = events + random.sample(events, k=random.randint(0, len(events)))
-    random.shuffle(deliveries)
-    while deliveries:
-        size = random.randint(1, len(deliveries))
-        await take(scoring, *deliveries[:size])
-        deliveries = deliveries[size:]
+    await take_in_any_order(scoring, events, random)
     assert_months(events, villages, await stored(scoring, villages))
     before = await whole_rows(scoring, villages)
     async with app_of(scoring).state.database.transaction() as session:
@@ -276,6 +271,13 @@ class TestGetClassTrend:
         for at, month in enumerate(whole["items"]):
             for kind in CLASSES:
                 assert month["classes"][kind] == sum(part["items"][at]["classes"][kind] for part in parts)
+
+    async def test_counts_of_a_month_say_the_same(self, scoring: httpx.AsyncClient, regency: str) -> None:
+        for month in (await trend_of(scoring, region=regency, **{"from": "2025-02", "to": "2025-10"}))["items"]:
+            asked = {"region": regency, "period": month["period"]}
+            counts = (await scoring.get("/class-counts", params=asked, headers=caller("reader"))).json()["total"]
+            assert {kind: share["count"] for kind, share in counts["classes"].items()} == month["classes"]
+            assert counts["not_yet_told"] == month["not_yet_told"]
 
     async def test_a_year_where_no_months_are_named(self, scoring: httpx.AsyncClient, regency: str) -> None:
         assert len((await trend_of(scoring, region=regency))["items"]) == 13

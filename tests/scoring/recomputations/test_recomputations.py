@@ -233,6 +233,36 @@ class TestRuns:
         assert (await post(scoring, number, "resume")).status_code == 202
         assert (await ended(scoring, number))["state"] == "done"
 
+    async def test_while_a_rebuild_has_the_facts_in_doubt_it_waits(
+        self, scoring: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also in the middle: the chunk in hand is the last until the rebuild has ended."""
+        monkeypatch.setattr(worker, "CHUNK", 2)
+        for _ in range(5):
+            await known_village(scoring, district="98.75.01")
+        database, operator = app_of(scoring).state.database, {**caller("operator"), "Idempotency-Key": str(uuid7())}
+        async with database.transaction() as session:
+            await projection_lock.take_alone(session)
+            number = (await start(scoring, region="98.75"))["id"]
+
+            async def runs() -> bool:
+                return (await job_of(scoring, number))["state"] == "running"
+
+            await eventually(runs)
+            asked = {"source": "services", "reason": "uji"}
+            rebuild = (await scoring.post("/rebuilds/scoring", json=asked, headers=operator)).json()["id"]
+
+        async def one_chunk() -> bool:
+            return (await job_of(scoring, number))["villages_done"] > 0
+
+        await eventually(one_chunk)
+        await worker.run_next(database)
+        job = await job_of(scoring, number)
+        assert (job["state"], job["villages_done"]) == ("running", 2)
+        headers = {**operator, "Idempotency-Key": str(uuid7())}
+        assert (await scoring.post(f"/rebuilds/scoring/{rebuild}/cancel", headers=headers)).status_code == 200
+        assert (await ended(scoring, number))["villages_done"] == 5
+
     async def test_a_run_that_was_overtaken_changes_nothing(self, scoring: httpx.AsyncClient) -> None:
         job = await ended(scoring, (await start(scoring))["id"])
         async with app_of(scoring).state.database.transaction() as session:
