@@ -269,8 +269,8 @@ def test_damage_is_found_and_put_right_while_reads_go_on(told: Told, source: str
         INSERT INTO reported_facts SELECT '{phantom}', kind, source_system, period, report_id, revision, simulated,
             reported_at, facts FROM reported_facts WHERE village_id = '{one}';
         INSERT INTO assessments SELECT '{phantom}', '98.01.01.2001', active, without_reports, ruleset, ruleset_digest,
-            village_class, scores, indexes, answered, asked, simulated, version, assessed_at
-            FROM assessments WHERE village_id = '{one}';
+            village_class, scores, indexes, answered, asked, simulated, version, assessed_at, distance, newest_periods,
+            readiness FROM assessments WHERE village_id = '{one}';
         """,
     )
     damaged = state(told, "scoring")

@@ -21,6 +21,7 @@ from kit.ids import uuid7
 from kit.metrics import UNKNOWN
 from kit.outbox import publish
 from kit.problems import is_database_away
+from kit.rebuilds.pausing import pause_of
 from services.scoring.assessments import store
 from services.scoring.assessments.metrics import OUTDATED
 from services.scoring.assessments.rules import Verdict, day_of, verdict_of
@@ -196,9 +197,12 @@ def _event(row: dict[str, Any], verdict: Verdict, before: dict[str, Any] | None,
 
 
 async def bring_up_to_date(database: Database) -> int:
-    """Assess every village that has no assessment under the present ruleset document; how many were stored."""
-    total, after = 0, UUID(int=0)
-    while True:
+    """Assess every village that has no assessment under the present ruleset document; how many were stored.
+
+    Nothing is concluded from facts that a rebuild has in doubt: it assesses every village itself when it has ended.
+    """
+    total, after, is_in_doubt = 0, UUID(int=0), pause_of(database)
+    while not await is_in_doubt():
         async with database.transaction() as session:
             await projection_lock.take_shared(session)
             engine = await in_force(session)
@@ -206,8 +210,9 @@ async def bring_up_to_date(database: Database) -> int:
             await villages.lock(session, ids)
             total += (await assess(session, dict.fromkeys(ids, NEWEST_PERIOD))).written
         if len(ids) < _CHUNK:
-            return total
+            break
         after = ids[-1]
+    return total
 
 
 async def count_outdated(database: Database) -> int:
@@ -223,8 +228,7 @@ async def keep_up_to_date(app: FastAPI) -> None:
     database: Database = app.state.database
     while True:
         try:
-            if await count_outdated(database):
-                assessed = await bring_up_to_date(database)
+            if await count_outdated(database) and (assessed := await bring_up_to_date(database)):
                 log.info("assessed %d villages under the ruleset in force", assessed)
                 await count_outdated(database)
         except Exception as error:

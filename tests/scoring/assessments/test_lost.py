@@ -10,8 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from contracts.facts import ReportKind
+from kit.ids import uuid7
 from services.scoring.assessments.actions import bring_up_to_date
 from services.scoring.rebuilding import settle_assessments
+from tests.callers import caller
 from tests.conftest import app_of
 from tests.scoring.rulesets.made_villages import village as made_facts
 from tests.scoring.told import known_village, report_event, take, village_event, whole_village
@@ -56,6 +58,20 @@ class TestLostRow:
         await bring_up_to_date(app_of(scoring).state.database)
         assert await row(scoring, number) == before
         assert await told(scoring, number) == events
+
+    async def test_waits_while_a_rebuild_has_the_facts_in_doubt(self, scoring: httpx.AsyncClient) -> None:
+        _, number = await known_village(scoring)
+        before, database = await row(scoring, number), app_of(scoring).state.database
+        operator = {**caller("operator"), "Idempotency-Key": str(uuid7())}
+        asked = {"source": "services", "reason": "uji"}
+        rebuild = (await scoring.post("/rebuilds/scoring", json=asked, headers=operator)).json()["id"]
+        await lose(scoring, number, "assessments")
+        assert await bring_up_to_date(database) == 0
+        assert await row(scoring, number) is None
+        operator["Idempotency-Key"] = str(uuid7())
+        assert (await scoring.post(f"/rebuilds/scoring/{rebuild}/cancel", headers=operator)).status_code == 200
+        await bring_up_to_date(database)
+        assert await row(scoring, number) == before
 
     async def test_waits_for_a_rebuild_where_facts_were_lost_too(self, scoring: httpx.AsyncClient) -> None:
         code, number = await known_village(scoring)
