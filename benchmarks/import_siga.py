@@ -19,7 +19,7 @@ import asyncpg
 import httpx
 
 from deploy.embedded.throwaway import ThrowawayServers, throwaway_servers
-from kit.access import IDENTITY_HEADER, Caller, Role
+from kit.access import IDENTITY_HEADER, Grant, Principal, Role
 from kit.identity import load_private_key, mint, write_key_pair
 from kit.process import application
 from kit.settings import ServiceSettings
@@ -71,8 +71,8 @@ async def measure(servers: ThrowawayServers) -> None:
     settings = ServiceSettings(
         port=0, ops_port=0, database_url=url, nats_url=servers.nats_url, identity_public_key_file=public
     )
-    caller = Caller(id="benchmark", name="benchmark", roles=frozenset({Role.ADMINISTRATOR}), region=None)
-    headers = {IDENTITY_HEADER: mint(caller, load_private_key(private))}
+    principal = Principal("benchmark", "benchmark", (Grant(Role.ADMINISTRATOR, None),))
+    headers = {IDENTITY_HEADER: mint(principal, load_private_key(private))}
     rows, copied = await bare_copy(servers.fresh_database("registry").replace("+asyncpg", ""), files)
     app = application(SERVICE, settings)
     async with app.router.lifespan_context(app):

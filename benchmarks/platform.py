@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from kit.access import IDENTITY_HEADER, Caller, Role
+from kit.access import IDENTITY_HEADER, Grant, Principal, Role
 from kit.identity import load_private_key, mint
 
 ROOT = Path(__file__).parents[1]
@@ -101,8 +101,8 @@ async def load(port: int, header: str, connections: int) -> tuple[float, float, 
 def headers(data: Path) -> tuple[str, str]:
     """What the gateway's and the service's client send to be let in."""
     key = (data / "secrets/admin.key").read_text().strip()
-    caller = Caller(id="benchmark", name="benchmark", roles=frozenset({Role.ADMINISTRATOR}), region=None)
-    token = mint(caller, load_private_key(data / "secrets/identity-private.pem"))
+    principal = Principal("benchmark", "benchmark", (Grant(Role.ADMINISTRATOR, None),))
+    token = mint(principal, load_private_key(data / "secrets/identity-private.pem"))
     return f"authorization: Bearer {key}", f"{IDENTITY_HEADER}: {token}"
 
 

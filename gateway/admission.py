@@ -6,7 +6,7 @@ from gateway.keys.keyring import Keyring
 from gateway.proxy.forwarding import Call
 from gateway.proxy.headers import Headers
 from gateway.proxy.routing import Operation
-from kit.problems import Forbidden, Unauthenticated
+from kit.problems import Unauthenticated
 
 
 class KeyAdmission:
@@ -20,13 +20,11 @@ class KeyAdmission:
 
         Raises:
             Unauthenticated: no key, several different ones, or one that does not open the door.
-            Forbidden: the caller's roles do not allow what the operation needs.
+            Forbidden: none of his grants allows what the operation needs.
         """
         known = await self._keyring.check(presented(call.headers))
-        call.caller_id = known.caller.id
-        for scope in operation.scopes:
-            if not known.caller.may(scope):
-                raise Forbidden(f"this needs the scope {scope}")
+        call.caller_id = known.principal.id
+        known.principal.allowing(operation.scopes)
         call.identity = self._keyring.identity(known)
 
 

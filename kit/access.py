@@ -7,7 +7,7 @@ The access rule of an endpoint is the type of its caller parameter:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
@@ -94,23 +94,30 @@ SCOPES_OF: dict[Role, frozenset[Scope]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """One role in one region subtree."""
+
+    role: Role
+    region: str | None
+    """Dotted Kemendagri code; None is the whole country."""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, as the gateway's token says."""
+    """Who calls one operation: what his grants give him for its scopes. Services see nothing else of him."""
 
     id: str
     name: str
     roles: frozenset[Role]
+    """Roles that he holds in the whole of the region."""
     region: str | None
     """Region subtree the caller may see and change; None is the whole country."""
+    narrower: tuple[Grant, ...] = ()
+    """Grants that allow the operation, too, in a part of the region."""
 
-    @property
-    def scopes(self) -> frozenset[Scope]:
-        """Union of the scopes of all roles."""
-        return frozenset[Scope]().union(*(SCOPES_OF[role] for role in self.roles))
-
-    def may(self, scope: Scope) -> bool:
-        """Whether one of the roles allows the scope."""
-        return any(scope in SCOPES_OF[role] for role in self.roles)
+    def roles_at(self, region_code: str) -> frozenset[Role]:
+        """Roles that he holds at one place: an officer of one regency is none in the rest of the province."""
+        return self.roles | {grant.role for grant in self.narrower if is_within(region_code, grant.region)}
 
     def within(self, region_code: str) -> bool:
         """Whether a region lies in the caller's subtree."""
@@ -129,6 +136,86 @@ class Caller:
         return region
 
 
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who somebody is, however he came in: a key, a token or an account, with all that was granted to him."""
+
+    id: str
+    name: str
+    grants: tuple[Grant, ...]
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What he may do somewhere."""
+        return frozenset[Scope]().union(*(SCOPES_OF[grant.role] for grant in self.grants))
+
+    def allowing(self, scopes: Collection[Scope]) -> list[Grant]:
+        """The grants that allow an operation: each of them all its scopes.
+
+        Raises:
+            Forbidden: there is none.
+        """
+        grants = [grant for grant in self.grants if SCOPES_OF[grant.role].issuperset(scopes)]
+        if not grants:
+            raise problems.Forbidden(f"this needs the scope {' and '.join(sorted(scopes))}")
+        return grants
+
+    def caller(self, scopes: Collection[Scope]) -> Caller:
+        """Who he is to an operation: the widest region of the grants that allow it, and the roles held there.
+
+        Raises:
+            Forbidden: no grant allows the operation.
+            GrantsUnclear: its grants are for regions side by side, so there is no widest one; none is guessed.
+        """
+        grants = self.allowing(scopes)
+        region = _widest(grants)
+        return Caller(
+            id=self.id,
+            name=self.name,
+            roles=frozenset(grant.role for grant in grants if grant.region == region),
+            region=region,
+            narrower=tuple(grant for grant in grants if grant.region != region),
+        )
+
+
+def _widest(grants: Sequence[Grant]) -> str | None:
+    """The region that all others lie in.
+
+    Raises:
+        GrantsUnclear: there is none.
+    """
+    widest = min(grants, key=lambda grant: len(grant.region or ""))
+    for grant in grants:
+        if grant.region is not None and not is_within(grant.region, widest.region):
+            raise problems.GrantsUnclear(
+                f"{widest.role} in {widest.region} and {grant.role} in {grant.region} both allow this, "
+                "and neither region lies in the other"
+            )
+    return widest.region
+
+
+def check_grants(grants: Iterable[Grant]) -> tuple[Grant, ...]:
+    """Grants as one principal may have them: each once, in a fixed order.
+
+    Raises:
+        ValueError: with a sentence that says what is wrong: none, one twice, or two that allow the same in regions of
+            which neither lies in the other. As a validator of pydantic's it becomes a 422.
+    """
+    given = list(grants)
+    if not given:
+        raise ValueError("at least one grant")
+    if len(set(given)) != len(given):
+        raise ValueError("each grant once")
+    for scope in Scope:
+        allowing = [grant for grant in given if scope in SCOPES_OF[grant.role]]
+        try:
+            if allowing:
+                _widest(allowing)
+        except problems.GrantsUnclear as unclear:
+            raise ValueError(f"{unclear} ({scope})") from unclear
+    return tuple(sorted(given, key=lambda grant: (grant.region or "", grant.role)))
+
+
 bearer = HTTPBearer(
     scheme_name="key",
     auto_error=False,
@@ -139,21 +226,36 @@ IDENTITY_HEADER = "x-kkb-identity"
 """Header in which the gateway hands the caller's signed identity to a service."""
 
 
+def _principal(request: Request) -> Principal:
+    verify: Callable[[str | None], Principal] = request.app.state.verify_identity
+    return verify(request.headers.get(IDENTITY_HEADER))
+
+
 async def known_caller(
     request: Request, security: SecurityScopes, _documented: Annotated[Any, Security(bearer)]
 ) -> Caller:
-    """The caller, checked against the scopes the endpoint declares.
+    """Who calls, to the scopes that the endpoint declares.
 
     Raises:
         Unauthenticated: no token, or one that the gateway did not sign or that has expired.
-        Forbidden: none of the caller's roles allows a declared scope.
+        Forbidden: none of the grants allows the declared scopes.
+        GrantsUnclear: those that do are for regions side by side.
     """
-    verify: Callable[[str | None], Caller] = request.app.state.verify_identity
-    caller = verify(request.headers.get(IDENTITY_HEADER))
-    for scope in security.scopes:
-        if not caller.may(Scope(scope)):
-            raise problems.Forbidden(f"this needs the scope {scope}")
-    return caller
+    return _principal(request).caller([Scope(scope) for scope in security.scopes])
+
+
+async def known_principal(
+    request: Request, security: SecurityScopes, _documented: Annotated[Any, Security(bearer)]
+) -> Principal:
+    """Who calls, with all his grants, where the endpoint is about them and not about a region.
+
+    Raises:
+        Unauthenticated: no token, or one that the gateway did not sign or that has expired.
+        Forbidden: none of the grants allows the declared scopes.
+    """
+    principal = _principal(request)
+    principal.allowing([Scope(scope) for scope in security.scopes])
+    return principal
 
 
 def requires(scope: Scope) -> Any:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from contracts.regions import parse_region_code
-from kit.access import Caller, Role
+from kit.access import Grant, Principal, Role
 from kit.problems import Unauthenticated
 
 ISSUER = "kkb-gateway"
@@ -21,54 +21,52 @@ _ALGORITHM = "EdDSA"
 _REMEMBERED = 1024
 
 
-def mint(caller: Caller, key: Ed25519PrivateKey, now: float | None = None) -> str:
-    """A token that says who calls, valid for a minute."""
+def mint(principal: Principal, key: Ed25519PrivateKey, now: float | None = None) -> str:
+    """A token that says who calls and what was granted to him, valid for a minute."""
     issued = int(now if now is not None else time.time())
     claims = {
         "iss": ISSUER,
-        "sub": caller.id,
-        "name": caller.name,
-        "roles": sorted(caller.roles),
-        "region": caller.region,
+        "sub": principal.id,
+        "name": principal.name,
+        "grants": [[grant.role, grant.region] for grant in principal.grants],
         "iat": issued,
         "exp": issued + LIFETIME_SECONDS,
     }
     return jwt.encode(claims, key, algorithm=_ALGORITHM)
 
 
-def verifier(public_key: Ed25519PublicKey) -> Callable[[str | None], Caller]:
-    """A function from token to caller. Tokens seen before are remembered until they expire: checking costs a lookup."""
-    seen: OrderedDict[str, tuple[int, Caller]] = OrderedDict()
+def verifier(public_key: Ed25519PublicKey) -> Callable[[str | None], Principal]:
+    """A function from token to principal. Tokens seen before are remembered until they expire: checking costs a lookup."""
+    seen: OrderedDict[str, tuple[int, Principal]] = OrderedDict()
 
-    def verify(token: str | None) -> Caller:
+    def verify(token: str | None) -> Principal:
         if not token:
             raise Unauthenticated("this service is reached through the gateway only")
         remembered = seen.get(token)
         if remembered is not None and time.time() < remembered[0]:
             return remembered[1]
-        expires, caller = _decode(token, public_key)
-        seen[token] = (expires, caller)
+        expires, principal = _decode(token, public_key)
+        seen[token] = (expires, principal)
         if len(seen) > _REMEMBERED:
             seen.popitem(last=False)
-        return caller
+        return principal
 
     return verify
 
 
-def _decode(token: str, public_key: Ed25519PublicKey) -> tuple[int, Caller]:
-    required = ["iss", "sub", "exp", "iat"]
+def _decode(token: str, public_key: Ed25519PublicKey) -> tuple[int, Principal]:
+    required = ["iss", "sub", "exp", "iat", "grants"]
     try:
         claims = jwt.decode(token, public_key, algorithms=[_ALGORITHM], issuer=ISSUER, options={"require": required})
-        region = claims.get("region")
-        caller = Caller(
-            id=claims["sub"],
-            name=claims.get("name", ""),
-            roles=frozenset(Role(role) for role in claims.get("roles", [])),
-            region=None if region is None else parse_region_code(region),
-        )
-    except (jwt.InvalidTokenError, ValueError) as error:
+        grants = tuple(_grant(role, region) for role, region in claims["grants"])
+        principal = Principal(id=claims["sub"], name=claims.get("name", ""), grants=grants)
+    except (jwt.InvalidTokenError, ValueError, TypeError) as error:
         raise Unauthenticated("the identity token is not valid") from error
-    return int(claims["exp"]), caller
+    return int(claims["exp"]), principal
+
+
+def _grant(role: str, region: str | None) -> Grant:
+    return Grant(Role(role), None if region is None else parse_region_code(region))
 
 
 def load_private_key(path: Path) -> Ed25519PrivateKey:

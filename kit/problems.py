@@ -67,6 +67,10 @@ class Forbidden(Problem):
     status, slug, title = 403, "forbidden", "Your role does not allow this operation"
 
 
+class GrantsUnclear(Forbidden):
+    slug, title = "grants-unclear", "Your grants for this operation are for regions side by side"
+
+
 class RegionForbidden(Problem):
     status, slug, title = 403, "region-forbidden", "This region is outside yours"
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kit.access import IDENTITY_HEADER, Caller, Role
+from kit.access import IDENTITY_HEADER, Grant, Principal, Role
 from kit.identity import mint, verifier
 
 SIGNING_KEY = Ed25519PrivateKey.generate()
@@ -14,14 +14,19 @@ verify = verifier(SIGNING_KEY.public_key())
 
 
 @cache
-def _token(roles: tuple[Role, ...], region: str | None, name: str) -> str:
-    return mint(Caller(id=name, name=name, roles=frozenset(roles), region=region), SIGNING_KEY)
+def _token(grants: tuple[Grant, ...], name: str) -> str:
+    return mint(Principal(id=name, name=name, grants=grants), SIGNING_KEY)
 
 
 def caller(*roles: str, region: str | None = None, name: str = "tests") -> dict[str, str]:
     """Headers of a caller with these roles in this region (None: the whole country)."""
+    return granted(*(Grant(Role(role), region) for role in roles), name=name)
+
+
+def granted(*grants: Grant, name: str = "tests") -> dict[str, str]:
+    """Headers of a caller with these grants."""
     _token.cache_clear()  # tokens live for a minute, a test run for longer
-    return {IDENTITY_HEADER: _token(tuple(Role(role) for role in roles), region, name)}
+    return {IDENTITY_HEADER: _token(grants, name)}
 
 
 ADMIN = ("administrator",)

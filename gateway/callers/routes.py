@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Security
 
 from gateway.callers.schemas import Me
-from kit.access import Caller, Scope, requires
+from kit.access import Principal, Scope, known_principal
 
 router = APIRouter(tags=["callers"])
 
+Myself = Annotated[Principal, Security(known_principal, scopes=[Scope.SELF_READ.value])]
+
 
 @router.get("/me")
-async def get_me(caller: Annotated[Caller, requires(Scope.SELF_READ)]) -> Me:
-    """Who you are to the platform, and what you may do."""
-    return Me(
-        id=caller.id,
-        name=caller.name,
-        roles=sorted(caller.roles),
-        scopes=sorted(caller.scopes),
-        region=caller.region,
-    )
+async def get_me(myself: Myself) -> Me:
+    """Who you are to the platform, and what you may do where."""
+    return Me.of(myself)

@@ -18,7 +18,7 @@ from gateway.keys import rules, store
 from gateway.keys.schemas import KeyStatus, status_of
 from gateway.keys.tables import ApiKey
 from kit import clock
-from kit.access import Caller, Role
+from kit.access import Grant, Principal, Role
 from kit.database import Database
 from kit.identity import LIFETIME_SECONDS, mint
 from kit.problems import CONNECTION_LOST, Unauthenticated, is_database_away
@@ -41,7 +41,7 @@ class Known:
     """A key as it was when it was loaded."""
 
     key: ApiKey
-    caller: Caller
+    principal: Principal
     loaded_at: float
     """Monotonic time."""
     identity: bytes = b""
@@ -85,7 +85,7 @@ class Keyring:
         """The signed identity of a key's caller, ready for the header."""
         now = time.time()
         if now >= known.identity_until:
-            known.identity = mint(known.caller, self._signing_key, now).encode()
+            known.identity = mint(known.principal, self._signing_key, now).encode()
             known.identity_until = now + _IDENTITY_REUSED_SECONDS
         return known.identity
 
@@ -177,8 +177,8 @@ class Keyring:
             key = await store.load(session, key_id)
         if key is None:
             raise Unauthenticated("the key is not known")
-        roles = frozenset(Role(role) for role in key.roles)
-        known = Known(key, Caller(id=str(key.id), name=key.name, roles=roles, region=key.region), loaded_at)
+        grants = tuple(Grant(Role(role), key.region) for role in key.roles)
+        known = Known(key, Principal(str(key.id), key.name, grants), loaded_at)
         if forgotten == self._forgotten:
             self._known[key_id] = known
         return known

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kit.access import IDENTITY_HEADER, Caller, Role
+from kit.access import IDENTITY_HEADER, Grant, Principal, Role
 from kit.identity import mint
 from kit.observe import Observed
 from kit.openapi import contract
@@ -44,7 +44,7 @@ class TestReached:
         assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
 
     async def test_directly_with_a_key_or_a_forged_identity(self, scene: Scene) -> None:
-        nobody = Caller(id="x", name="x", roles=frozenset({Role.ADMINISTRATOR}), region=None)
+        nobody = Principal(id="x", name="x", grants=(Grant(Role.ADMINISTRATOR, None),))
         forged = {IDENTITY_HEADER: mint(nobody, Ed25519PrivateKey.generate())}
         for headers in (forged, scene.gateway.with_key()):
             assert (await scene.direct.get("/regions", headers=headers)).status_code == 401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Any
 
 import httpx
 import jwt
@@ -12,13 +13,13 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.embedded.throwaway import ThrowawayServers
-from kit.access import IDENTITY_HEADER, Caller, Role
+from kit.access import IDENTITY_HEADER, Grant, Principal, Role
 from kit.identity import mint
-from tests.callers import SIGNING_KEY, caller
+from tests.callers import SIGNING_KEY, caller, granted
 from tests.conftest import app_of
 
 WRITER = "officer"
-ADMIN = Caller(id="x", name="x", roles=frozenset({Role.ADMINISTRATOR}), region=None)
+ADMIN = Principal(id="x", name="x", grants=(Grant(Role.ADMINISTRATOR, None),))
 
 
 async def count(tiny: httpx.AsyncClient, text: str) -> int:
@@ -70,6 +71,32 @@ class TestIdentity:
     async def test_only_the_gateways_tokens_count(self, tiny: httpx.AsyncClient, token: str) -> None:
         answer = await tiny.post("/notes", json={"text": "a"}, headers={IDENTITY_HEADER: token})
         assert answer.status_code == 401
+
+    @pytest.mark.parametrize(
+        "grants",
+        [
+            ...,
+            None,
+            [["king", None]],
+            [["administrator", "33.2"]],
+            [["administrator"]],
+            "administrator",
+            [[None, None]],
+        ],
+        ids=str,
+    )
+    async def test_grants_that_are_none_open_nothing(self, tiny: httpx.AsyncClient, grants: Any) -> None:
+        now = int(time.time())
+        claims = {"iss": "kkb-gateway", "sub": "x", "iat": now, "exp": now + 60, "grants": grants}
+        token = jwt.encode({name: c for name, c in claims.items() if c is not ...}, SIGNING_KEY, algorithm="EdDSA")
+        answer = await tiny.post("/notes", json={"text": "a"}, headers={IDENTITY_HEADER: token})
+        assert answer.status_code == 401
+
+    async def test_grants_side_by_side_are_answered_with_the_reason(self, tiny: httpx.AsyncClient) -> None:
+        headers = granted(Grant(Role.OFFICER, "33.26"), Grant(Role.OFFICER, "33.27"))
+        answer = await tiny.post("/notes", json={"text": "where"}, headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (403, "urn:kampungkb:problem:grants-unclear")
+        assert "33.26" in answer.json()["detail"]
 
     async def test_a_remembered_token_expires(self, tiny: httpx.AsyncClient) -> None:
         token = mint(ADMIN, SIGNING_KEY, now=time.time() - 58)

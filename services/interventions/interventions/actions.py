@@ -120,7 +120,8 @@ async def withdraw_intervention(
 
 async def _find_to_change(session: AsyncSession, caller: Caller, intervention_id: UUID, if_match: str | None) -> Placed:
     intervention, village = await store.find(session, caller, intervention_id, lock=True)
-    if intervention.recorded_by != caller.id and not caller.roles & {Role.OFFICER, Role.ADMINISTRATOR}:
+    roles = caller.roles_at(village.region_code)
+    if intervention.recorded_by != caller.id and not roles & {Role.OFFICER, Role.ADMINISTRATOR}:
         raise problems.Forbidden("a partner changes only what it recorded itself")
     require_match(if_match, intervention.version)
     if intervention.withdrawn_at is not None:

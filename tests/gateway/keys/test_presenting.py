@@ -12,14 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.keys import rules
 from kit import clock
-from kit.access import IDENTITY_HEADER, Caller, Role
+from kit.access import IDENTITY_HEADER, Grant, Principal, Role
 from kit.identity import mint
 from kit.logs import JsonFormatter
 from tests.callers import SIGNING_KEY
 from tests.conftest import eventually
 from tests.gateway.conftest import Running, StartGateway
 
-ADMIN = Caller(id="forged", name="forged", roles=frozenset({Role.ADMINISTRATOR}), region=None)
+ADMIN = Principal(id="forged", name="forged", grants=(Grant(Role.ADMINISTRATOR, None),))
 
 
 class TestOpening:
@@ -42,6 +42,7 @@ class TestOpening:
             "roles": ["operator"],
             "scopes": ["changes:read", "events:operate", "self:read"],
             "region": "76",
+            "grants": [{"role": "operator", "region": "76"}],
         }
 
 
@@ -117,7 +118,7 @@ class TestIdentity:
         assert keyring.identity(known) is first
         known.identity_until = 0
         claims = jwt.decode(first, SIGNING_KEY.public_key(), algorithms=["EdDSA"], issuer="kkb-gateway")
-        assert (claims["sub"], claims["exp"] - claims["iat"]) == (known.caller.id, 60)
+        assert (claims["sub"], claims["exp"] - claims["iat"]) == (known.principal.id, 60)
         assert keyring.identity(known) is not first
 
 

@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from contracts.events import InterventionCorrected, InterventionRecorded, InterventionWithdrawn, decode
-from tests.callers import STRANGER, caller
+from kit.access import Grant, Role
+from tests.callers import STRANGER, caller, granted
 from tests.conftest import app_of, eventually
 from tests.interventions.given import announce, known_village, recorded, row, village_event
 
@@ -68,6 +69,15 @@ class TestStranger:
         assert (await correct(interventions, made, other, title="Baru")).status_code == 403
         assert (await withdraw(interventions, made, other)).status_code == 403
         assert len(await revisions(interventions, made)) == 1
+
+    async def test_partner_of_a_province_is_an_officer_where_granted_only(
+        self, interventions: httpx.AsyncClient, made: dict[str, Any]
+    ) -> None:
+        partner = Grant(Role.PARTNER, "99")
+        elsewhere = match(granted(partner, Grant(Role.OFFICER, "99.02"), name="somebody-else"))
+        assert (await correct(interventions, made, elsewhere, title="Baru")).status_code == 403
+        here = match(granted(partner, Grant(Role.OFFICER, "99.01"), name="somebody-else"))
+        assert (await correct(interventions, made, here, title="Baru")).status_code == 200
 
 
 class TestWrongRegion:
