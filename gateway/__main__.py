@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from gateway.app import compose
 from gateway.contract import committed
-from gateway.proxy.listening import GuardedProtocol
 from gateway.settings import GatewaySettings
 from kit import logs
 from kit.process import run_main, serve
@@ -17,7 +16,7 @@ def main() -> None:
 
     async def run() -> None:
         gateway = compose(settings, committed())
-        await serve(gateway.door, gateway.health, settings, GuardedProtocol)
+        await serve(gateway.door, gateway.health, settings, gateway.protocol)
 
     run_main(run)
 

@@ -18,9 +18,12 @@ from gateway.docs.merge import Document
 from gateway.door import Door
 from gateway.keys.bootstrap import Bootstrap
 from gateway.keys.keyring import Keyring
+from gateway.limits.ceiling import Ceiling
+from gateway.limits.charging import Limits
 from gateway.observing import observe
 from gateway.proxy.connections import Pool
 from gateway.proxy.forwarding import Forwarder
+from gateway.proxy.listening import guarded
 from gateway.proxy.routing import Operation, RoutingTable, waiting_pool
 from gateway.service import SERVICE
 from gateway.settings import GatewaySettings
@@ -41,6 +44,8 @@ class Gateway:
     health: Health
     own: FastAPI
     pools: Mapping[str, Pool]
+    protocol: type[asyncio.Protocol]
+    """How it listens to clients."""
 
 
 def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gateway:
@@ -56,6 +61,7 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
     own.state.keyring = Keyring(database, signing_key, settings.key_cache_seconds)
     own.state.bootstrap = Bootstrap(database, settings.admin_key_file)
     own.state.verify_identity = identity.verifier(signing_key.public_key())
+    own.state.ceiling = Ceiling(settings.ceiling_limits)
     whole = merged_document(**documents, own=own_document())
     own.state.contract = page.Static(json.dumps(whole, ensure_ascii=False).encode(), "application/json")
     watch_pool(database.engine)
@@ -66,9 +72,11 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
         forwarder=forwarder,
         own=own,
         admit=KeyAdmission(own.state.keyring),
+        limits=Limits(settings.quotas, settings.strangers),
+        ceiling=own.state.ceiling,
         observe=observe,
     )
-    return Gateway(door, _health_of(own, forwarder), own, pools)
+    return Gateway(door, _health_of(own, forwarder), own, pools, guarded(own.state.ceiling))
 
 
 def _pools(settings: GatewaySettings) -> dict[str, Pool]:
@@ -95,9 +103,11 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(keep_running("the note of keys' use", keyring.note_use)),
     ]
     first = asyncio.create_task(own.state.bootstrap.run())
+    own.state.ceiling.start()
     try:
         yield
     finally:
+        own.state.ceiling.stop()
         for task in (first, *own.state.tasks):
             task.cancel()
         await asyncio.gather(first, *own.state.tasks, return_exceptions=True)

@@ -10,13 +10,23 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.limits.ceiling import TOO_MUCH, Ceiling
+from gateway.limits.charging import Limits
 from gateway.proxy.failures import ClientGone, UpstreamFailure
 from gateway.proxy.forwarding import Call, Forwarder
 from gateway.proxy.headers import IDENTITY, for_service, request_id, trace
 from gateway.proxy.routing import Operation, RoutingTable
 from gateway.service import SERVICE
 from kit import logs, metrics
-from kit.problems import BadPath, InternalProblem, Problem, Unavailable, is_database_away, problem_response
+from kit.problems import (
+    BadPath,
+    InternalProblem,
+    Problem,
+    Unauthenticated,
+    Unavailable,
+    is_database_away,
+    problem_response,
+)
 
 _QUERY = re.compile(rb"[!-~]*")
 _UNREAD_BODY_IGNORED = 64 * 1024
@@ -47,12 +57,16 @@ class Door:
         forwarder: Forwarder,
         own: ASGIApp,
         admit: Admission,
+        limits: Limits,
+        ceiling: Ceiling,
         observe: Callable[[Call, float], None],
     ) -> None:
         self._table = table
         self._forwarder = forwarder
         self._own = own
         self._admit = admit
+        self._limits = limits
+        self._ceiling = ceiling
         self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,7 +86,7 @@ class Door:
         logs.traceparent.set(call.trace[0][1].decode())
         metrics.IN_FLIGHT.inc()
         try:
-            await self._carry_out(call, scope, receive, send)
+            await self._carry_out(call, scope, receive, send, started)
         except ClientGone:
             call.failure = "client_gone"
         except UpstreamFailure as failure:
@@ -86,17 +100,33 @@ class Door:
             metrics.IN_FLIGHT.dec()
             self._observe(call, loop.time() - started)
 
-    async def _carry_out(self, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _carry_out(self, call: Call, scope: Scope, receive: Receive, send: Send, now: float) -> None:
+        if not self._ceiling.begin():
+            raise Unavailable(TOO_MUCH)
         if not _QUERY.fullmatch(scope["query_string"]):
             raise BadPath("the query is not written plainly")
         operation = self._table.find(call.method, scope["raw_path"].decode("latin-1"))
         call.operation = operation
-        if operation.scopes:
-            await self._admit(call, operation)
+        await self._let_in(call, operation, now)
         if operation.service == SERVICE.name:
             await self._answer_here(call, scope, receive, send)
         else:
             await self._forwarder.hand_on(call, receive, send)
+
+    async def _let_in(self, call: Call, operation: Operation, now: float) -> None:
+        """Find out who calls, and charge the request to him, or to his address where he need not say."""
+        if not operation.scopes:
+            call.added += self._limits.charge_stranger(call.client, operation.limit, now)
+            return
+        self._limits.admit_credentials(call.client, call.headers, now)
+        try:
+            await self._admit(call, operation)
+        except Unauthenticated:
+            self._limits.refused(call.client, now)
+            raise
+        assert call.caller_id is not None
+        self._limits.accepted(call.headers)
+        call.added += self._limits.charge_caller(call.caller_id, operation.limit, now)
 
     async def _answer_here(self, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
         """An operation of the gateway's own: its application sees what a service would see."""
@@ -127,12 +157,12 @@ def _call(scope: Scope) -> Call:
 
 
 def _marked(call: Call, send: Send) -> Send:
-    """A send that notes the answer on the call and adds the request id."""
+    """A send that notes the answer on the call and adds the door's own headers."""
 
     async def marked(message: Message) -> None:
         if message["type"] == "http.response.start":
             call.status = message["status"]
-            message = {**message, "headers": [*message["headers"], (b"x-request-id", call.request_id)]}
+            message = {**message, "headers": [*message["headers"], *call.added]}
         else:
             call.sent += len(message.get("body", b""))
         await send(message)

@@ -15,6 +15,12 @@ FAILURES = Counter(
 CONNECTIONS_OPEN = Gauge("kkb_gateway_connections_open", "Connections to a service", ["service"])
 CONNECTIONS_IDLE = Gauge("kkb_gateway_connections_idle", "Connections to a service that wait for work", ["service"])
 WAITING = Gauge("kkb_gateway_requests_waiting", "Requests that wait for a connection to a service", ["service"])
+LIMITED = Counter("kkb_gateway_limited_total", "Requests refused because a quota was used up", ["limit", "who"])
+SHED = Counter("kkb_gateway_shed_total", "Requests refused because the gateway as a whole had too much to do")
+CEILING = Gauge(
+    "kkb_gateway_ceiling_requests_per_second", "Requests a second that are taken on at most; +Inf while all are"
+)
+LAG = Gauge("kkb_gateway_loop_lag_seconds", "How late the event loop was when it was last looked at")
 
 
 def watch_pools(pools: Mapping[str, Pool]) -> None:

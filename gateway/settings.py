@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, HttpUrl
 
+from gateway.limits.buckets import QUOTA, Quota
+from gateway.limits.ceiling import CeilingLimits
+from gateway.limits.classes import LimitClass
 from gateway.proxy.connections import PoolLimits
 from gateway.proxy.forwarding import ForwardLimits
 from kit.settings import ProcessSettings
 
-_POOL, _FORWARD = PoolLimits(), ForwardLimits()
+_POOL, _FORWARD, _CEILING = PoolLimits(), ForwardLimits(), CeilingLimits()
+
+
+def _quota(text: str, what: str) -> Any:
+    return Field(text, pattern=f"^{QUOTA}$", description=f"requests/seconds: {what}")
 
 
 class GatewaySettings(ProcessSettings):
@@ -26,6 +34,14 @@ class GatewaySettings(ProcessSettings):
         None, description="Where the first administrator's key is written (mode 0600) when there is no valid one"
     )
     key_cache_seconds: float = Field(30.0, gt=0, description="How long a checked key is remembered; revocation is told")
+    limit_read: str = _quota("6000/60", "reading, per caller and gateway process")
+    limit_write: str = _quota("6000/60", "changing something, per caller and gateway process")
+    limit_heavy: str = _quota("120/60", "exports, imports, comparisons and their like, per caller and gateway process")
+    limit_sign_in: str = _quota("30/60", "ways in that are open to strangers, per address and gateway process")
+    limit_strangers: str = _quota("600/60", "what is open to everybody, and bad credentials, per address")
+    ceiling_lag_seconds: float = Field(
+        _CEILING.lag_seconds, gt=0, description="How late the event loop may be before requests are refused"
+    )
     max_body_bytes: int = Field(_FORWARD.body_bytes, ge=1, description="Largest request body")
     total_seconds: float = Field(_FORWARD.total_seconds, gt=0, description="Longest request, both bodies included")
     upstream_connections: int = Field(_POOL.connections, ge=1, description="Most connections to one service")
@@ -43,6 +59,27 @@ class GatewaySettings(ProcessSettings):
         """Services by name."""
         urls = {"registry": self.registry_url, "interventions": self.interventions_url, "scoring": self.scoring_url}
         return {service: str(url) for service, url in urls.items()}
+
+    @property
+    def quotas(self) -> dict[LimitClass, Quota]:
+        """How often a caller may ask, by class of operations."""
+        texts = {
+            LimitClass.READ: self.limit_read,
+            LimitClass.WRITE: self.limit_write,
+            LimitClass.HEAVY: self.limit_heavy,
+            LimitClass.SIGN_IN: self.limit_sign_in,
+        }
+        return {kind: Quota.parse(text) for kind, text in texts.items()}
+
+    @property
+    def strangers(self) -> Quota:
+        """How often somebody may ask who does not say who he is."""
+        return Quota.parse(self.limit_strangers)
+
+    @property
+    def ceiling_limits(self) -> CeilingLimits:
+        """When the gateway as a whole has too much to do."""
+        return CeilingLimits(lag_seconds=self.ceiling_lag_seconds)
 
     @property
     def pool_limits(self) -> PoolLimits:

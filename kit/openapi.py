@@ -9,6 +9,9 @@ from fastapi import FastAPI
 from kit.problems import ProblemDocument
 
 _REF = "#/components/schemas/{model}"
+HEAVY = {"x-limit": "heavy"}
+"""`openapi_extra` of an operation that costs as much as hundreds of others: the gateway limits it by a quota of its own."""
+
 _FASTAPI_ONLY = ("HTTPValidationError", "ValidationError")
 
 

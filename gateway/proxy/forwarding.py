@@ -48,6 +48,8 @@ class Call:
     operation: Operation | None = None
     identity: bytes | None = None
     caller_id: str | None = None
+    added: Headers = field(init=False)
+    """Headers that the door adds to the answer."""
     status: int = 0
     """Status sent to the client; 0 while nothing was sent."""
     sent: int = 0
@@ -59,6 +61,7 @@ class Call:
 
     def __post_init__(self) -> None:
         self.unread = self.announced_length != 0
+        self.added = [(b"x-request-id", self.request_id)]
 
     @property
     def announced_length(self) -> int | None:
@@ -283,7 +286,7 @@ async def _answer(call: Call, exchange: Exchange, send: Send) -> None:
     if call.method == "HEAD" or not more:
         part, more = (b"" if call.method == "HEAD" else part), False
         exchange.close()
-    headers = [*for_client(exchange.headers), (b"x-request-id", call.request_id)]
+    headers = [*for_client(exchange.headers), *call.added]
     if exchange.status in _WITHOUT_BODY:
         # It may state a length, of the body that is not sent; uvicorn would wait for that body and then complain.
         headers = [(name, value) for name, value in headers if name != b"content-length"]

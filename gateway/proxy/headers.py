@@ -46,8 +46,8 @@ _OURS = frozenset(
 """Request headers that only the gateway sets, or that end here."""
 
 _REQUEST_DROPPED = _HOP_BY_HOP | _OURS
-_ANSWER_DROPPED = _HOP_BY_HOP | {b"server", b"x-request-id", IDENTITY}
-"""The door writes the request id itself; what a service runs on is nobody's business."""
+_ANSWER_DROPPED = _HOP_BY_HOP | {b"server", b"x-request-id", b"ratelimit", b"ratelimit-policy", IDENTITY}
+"""The door writes the request id and what is left of a quota itself; what a service runs on is nobody's business."""
 
 
 def first(headers: Headers, name: bytes) -> bytes | None:

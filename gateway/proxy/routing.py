@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from gateway.limits.classes import LimitClass, class_of
 from kit.access import Scope
 from kit.problems import BadPath, MethodNotAllowed, NotFound
 
@@ -33,6 +34,8 @@ class Operation:
     operation_id: str
     scopes: tuple[Scope, ...]
     """What the caller needs, all of it; empty only where the contract says that everybody may."""
+    limit: LimitClass = LimitClass.READ
+    """Which quota a request counts against."""
     waits: bool = False
     """Whether the service may let a request wait for something to happen (`x-waits` in its contract)."""
 
@@ -162,7 +165,8 @@ def _operation(service: str, method: str, template: str, declared: Mapping[str, 
     scopes = _scopes(declared.get("x-scope"), security)
     if not scopes and security != []:
         raise ValueError(f"{method} {template} of {service} has no access rule (scopes in security, or security: [])")
-    return Operation(service, method, template, operation_id, scopes, waits=bool(declared.get("x-waits")))
+    limit = class_of(method, scopes, declared.get("x-limit"))
+    return Operation(service, method, template, operation_id, scopes, limit, waits=bool(declared.get("x-waits")))
 
 
 def _scopes(stated: str | None, security: Any) -> tuple[Scope, ...]:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from kit.access import Caller, Scope, requires
 from kit.database import Session
 from kit.idempotency import Answer, OnlyOnce
+from kit.openapi import HEAVY
 from kit.paging import ListFilters, Page, page_of
 from kit.problems import KeyReused, NotFound, RegionForbidden, problems
 from kit.re_emissions import TAG, store
@@ -29,6 +30,7 @@ def re_emissions_router(service: str) -> APIRouter:
         status_code=202,
         response_model=ReEmissionOut,
         responses=problems(RegionForbidden, KeyReused),
+        openapi_extra=HEAVY,
     )
     async def start_re_emission(
         asked: ReEmissionIn, operator: EventOperator, session: Session, once: OnlyOnce

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from kit.access import Caller, Scope, requires
 from kit.database import Session
 from kit.idempotency import Answer, OnlyOnce
+from kit.openapi import HEAVY
 from kit.paging import ListFilters, Page, page_of
 from kit.problems import Conflict, KeyReused, NotFound, RegionForbidden, problems
 from kit.rebuilds import TAG, Projection, actions, store
@@ -29,6 +30,7 @@ def rebuilds_router(service: str, projection: Projection) -> APIRouter:
         status_code=202,
         response_model=RebuildOut,
         responses=problems(RegionForbidden, Conflict, KeyReused),
+        openapi_extra=HEAVY,
     )
     async def start_rebuild(asked: RebuildIn, operator: EventOperator, session: Session, once: OnlyOnce) -> Response:
         """Make this service's projection anew out of events, beside the living one, and put that right by it.

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from kit.access import Caller, Scope, requires
 from kit.database import Session
 from kit.idempotency import Answer, OnlyOnce
+from kit.openapi import HEAVY
 from kit.paging import Page, page_of
 from kit.problems import (
     Conflict,
@@ -75,7 +76,7 @@ async def open_import(draft: ImportIn, writer: ImportWriter, session: Session, o
     "/{import_id}/tables/{name}",
     response_model=TableOut,
     responses={**problems(ImportUnknown, Conflict, TooLarge), 201: {"model": TableOut, "description": "A new table"}},
-    openapi_extra=_TABLE_BODY,
+    openapi_extra=_TABLE_BODY | HEAVY,
 )
 async def upload_import_table(
     import_id: UUID, name: TableName, request: Request, writer: ImportWriter, session: Session, response: Response
@@ -102,7 +103,7 @@ async def _body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-@router.post("/{import_id}/start", status_code=202, responses=problems(ImportUnknown, Conflict))
+@router.post("/{import_id}/start", status_code=202, responses=problems(ImportUnknown, Conflict), openapi_extra=HEAVY)
 async def start_import(import_id: UUID, writer: ImportWriter, session: Session) -> ImportBrief:
     """Start an import: it runs in the background. Starting it again changes nothing; a failed one goes on."""
     return ImportBrief.of(await actions.start_import(session, writer, import_id))

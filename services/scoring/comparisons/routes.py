@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from contracts.regions import LEVELS, RegionLevel, level_of
 from kit.access import Caller, Scope, requires
 from kit.database import Database
+from kit.openapi import HEAVY
 from kit.problems import Invalid, RegionForbidden, RulesetUnknown, problems
 from kit.spreadsheets import CsvTable, spooled
 from kit.turns import Turns
@@ -30,7 +31,7 @@ _AT_ONCE = 2
 _TURNS = Turns(_AT_ONCE, "comparisons")
 
 
-@router.get("/{a}/comparison/{b}", responses=problems(RulesetUnknown, RegionForbidden))
+@router.get("/{a}/comparison/{b}", responses=problems(RulesetUnknown, RegionForbidden), openapi_extra=HEAVY)
 async def compare_rulesets(
     a: RulesetA, b: RulesetB, request: Request, reader: Comparer, filters: Annotated[ComparisonFilters, Query()]
 ) -> ComparisonOut:
@@ -56,6 +57,7 @@ async def compare_rulesets(
     responses=problems(RulesetUnknown, RegionForbidden)
     | {200: {"description": "The table", "content": {"text/csv": {"schema": {"type": "string"}}}}},
     response_class=Response,
+    openapi_extra=HEAVY,
 )
 async def download_compared_villages(
     a: RulesetA, b: RulesetB, request: Request, reader: Comparer, filters: Annotated[VillageFilters, Query()]

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from kit.access import Caller, Scope, requires
 from kit.database import Session, read_one_moment
 from kit.idempotency import Answer, OnlyOnce
+from kit.openapi import HEAVY
 from kit.paging import Page, page_of
 from kit.problems import (
     AlreadyDetermined,
@@ -54,7 +55,9 @@ _DOCUMENT_HEADERS = {
 """The document has its own style and nothing else; nothing in it may run."""
 
 
-@router.post("/previews", responses=problems(RegionForbidden, RulesetUnknown, RulesetNotUsable, Conflict))
+@router.post(
+    "/previews", responses=problems(RegionForbidden, RulesetUnknown, RulesetNotUsable, Conflict), openapi_extra=HEAVY
+)
 async def preview_determination(asked: PreviewIn, assessor: Assessor, session: Session) -> PreviewOut:
     """What a determination would be if it were issued now, and what is incomplete; nothing is stored."""
     await read_one_moment(session)
@@ -77,6 +80,7 @@ async def preview_determination(asked: PreviewIn, assessor: Assessor, session: S
         RulesetNotUsable,
         KeyReused,
     ),
+    openapi_extra=HEAVY,
 )
 async def issue_determination(draft: DeterminationIn, assessor: Assessor, session: Session, once: OnlyOnce) -> Response:
     """Freeze the classes of a region for a period that is over, by a decree. It never changes; a new one may replace it."""
@@ -124,7 +128,12 @@ async def list_determined_villages(
     return Page(items=[DeterminedVillageOut.model_validate(entry) for entry in page], next_cursor=cursor)
 
 
-@router.get("/{determination}/content", response_model=DeterminationContent, responses=problems(DeterminationUnknown))
+@router.get(
+    "/{determination}/content",
+    response_model=DeterminationContent,
+    responses=problems(DeterminationUnknown),
+    openapi_extra=HEAVY,
+)
 async def get_determination_content(
     determination: DeterminationId, reader: DeterminationReader, session: Session
 ) -> Response:
@@ -139,6 +148,7 @@ async def get_determination_content(
     "/{determination}/document",
     response_class=HTMLResponse,
     responses=problems(DeterminationUnknown),
+    openapi_extra=HEAVY,
 )
 async def get_determination_document(
     determination: DeterminationId, reader: DeterminationReader, session: Session
@@ -155,6 +165,7 @@ async def get_determination_document(
     response_class=Response,
     responses=problems(DeterminationUnknown)
     | {200: {"description": "The workbook", "content": {DeterminationWorkbook.media_type: {"schema": _BINARY}}}},
+    openapi_extra=HEAVY,
 )
 async def export_determination(
     determination: DeterminationId, reader: DeterminationReader, session: Session

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from kit import clock
 from kit.access import Caller, Scope, requires
 from kit.database import Session
+from kit.openapi import HEAVY
 from kit.problems import RegionForbidden, problems
 from kit.spreadsheets import CsvTable, Sheet, Spool, XlsxTable, spooled
 from services.scoring.assessments.lists import meant
@@ -22,7 +23,7 @@ router = APIRouter(prefix="/assessments", tags=["assessments"])
 Exporter = Annotated[Caller, requires(Scope.ASSESSMENTS_READ)]
 
 
-@router.get("/export.csv", responses=problems(RegionForbidden), response_class=CsvTable)
+@router.get("/export.csv", responses=problems(RegionForbidden), response_class=CsvTable, openapi_extra=HEAVY)
 async def export_assessments_csv(
     exporter: Exporter, session: Session, filters: Annotated[AssessmentFilters, Query()]
 ) -> Response:
@@ -33,7 +34,7 @@ async def export_assessments_csv(
     return CsvTable(*await _table(session, exporter, filters))
 
 
-@router.get("/export.xlsx", responses=problems(RegionForbidden), response_class=XlsxTable)
+@router.get("/export.xlsx", responses=problems(RegionForbidden), response_class=XlsxTable, openapi_extra=HEAVY)
 async def export_assessments_xlsx(
     exporter: Exporter, session: Session, filters: Annotated[AssessmentFilters, Query()]
 ) -> Response:

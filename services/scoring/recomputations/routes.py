@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from kit.access import Caller, Scope, requires
 from kit.database import Session
 from kit.idempotency import Answer, OnlyOnce
+from kit.openapi import HEAVY
 from kit.paging import Page, page_of
 from kit.problems import Conflict, KeyReused, NotFound, RegionForbidden, problems
 from services.scoring.recomputations import actions, store
@@ -21,7 +22,13 @@ Recomputer = Annotated[Caller, requires(Scope.ASSESSMENTS_RECOMPUTE)]
 RecomputationId = Annotated[UUID, Path(description="Id of the recomputation")]
 
 
-@router.post("", status_code=202, response_model=RecomputationOut, responses=problems(RegionForbidden, KeyReused))
+@router.post(
+    "",
+    status_code=202,
+    response_model=RecomputationOut,
+    responses=problems(RegionForbidden, KeyReused),
+    openapi_extra=HEAVY,
+)
 async def start_recomputation(
     asked: RecomputationIn, recomputer: Recomputer, session: Session, once: OnlyOnce
 ) -> Response:
@@ -71,6 +78,7 @@ async def cancel_recomputation(
     status_code=202,
     response_model=RecomputationOut,
     responses=problems(NotFound, Conflict, KeyReused),
+    openapi_extra=HEAVY,
 )
 async def resume_recomputation(
     recomputation: RecomputationId, recomputer: Recomputer, session: Session, once: OnlyOnce

@@ -13,6 +13,7 @@ from kit.access import Caller, Scope, requires
 from kit.database import Session
 from kit.etags import IfMatch, etag
 from kit.idempotency import Answer, OnlyOnce
+from kit.openapi import HEAVY
 from kit.paging import ListFilters, Page, page_of
 from kit.problems import (
     Conflict,
@@ -223,7 +224,12 @@ async def retire_ruleset(ruleset: RulesetId, assessor: RulesetAssessor, session:
     return await once(assessor, retire)
 
 
-@router.post("/{ruleset}/evaluations", responses=problems(RulesetUnknown), response_model=list[EvaluationOut])
+@router.post(
+    "/{ruleset}/evaluations",
+    responses=problems(RulesetUnknown),
+    response_model=list[EvaluationOut],
+    openapi_extra=HEAVY,
+)
 async def evaluate_villages(
     ruleset: RulesetId, villages: Villages, _evaluator: RulesetEvaluator, session: Session
 ) -> Response:

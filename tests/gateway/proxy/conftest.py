@@ -9,10 +9,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from gateway.door import Door
+from gateway.limits.ceiling import Ceiling, CeilingLimits
 from gateway.proxy.connections import Pool, PoolLimits
 from gateway.proxy.forwarding import Call, Forwarder, ForwardLimits
 from gateway.proxy.routing import waiting_pool
-from tests.gateway.proxy.scene import Front, Letting, Reader, Service, Writer, no_application, table_for
+from tests.gateway.proxy.scene import Front, Letting, Reader, Service, Writer, no_application, plenty, table_for
 
 
 @pytest.fixture
@@ -37,7 +38,14 @@ async def front() -> AsyncIterator[Callable[..., Awaitable[Front]]]:
     servers: list[tuple[asyncio.Server, ServerState]] = []
     fronts: list[Front] = []
 
-    async def start(url: str, *, body_bytes: int = 1024 * 1024, total_seconds: float = 30, **limits: float) -> Front:
+    async def start(
+        url: str,
+        *,
+        body_bytes: int = 1024 * 1024,
+        total_seconds: float = 30,
+        ceiling: Ceiling | None = None,
+        **limits: float,
+    ) -> Front:
         pools = {name: Pool(url, PoolLimits.model_validate(limits)) for name in ("thing", waiting_pool("thing"))}
         forwarder = Forwarder(pools, ForwardLimits(body_bytes=body_bytes, total_seconds=total_seconds))
         calls: list[Call] = []
@@ -46,6 +54,8 @@ async def front() -> AsyncIterator[Callable[..., Awaitable[Front]]]:
             forwarder=forwarder,
             own=no_application,
             admit=Letting(),
+            limits=plenty(),
+            ceiling=ceiling or Ceiling(CeilingLimits()),
             observe=lambda call, _seconds: calls.append(call),
         )
         config = uvicorn.Config(door, http="httptools", lifespan="off", log_config=None, proxy_headers=False)

@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.door import Door
+from gateway.limits.buckets import Quota
+from gateway.limits.charging import Limits
+from gateway.limits.classes import LimitClass
 from gateway.proxy.connections import Pool
 from gateway.proxy.forwarding import Call, Forwarder
 from gateway.proxy.routing import Operation, RoutingTable
@@ -223,6 +226,11 @@ def table_for(*services: str) -> RoutingTable:
                 table.add(Operation(service, method, template, f"{method}{template}", (Scope.VILLAGES_READ,)))
         table.add(Operation(service, "GET", "/waiting", "wait", (Scope.VILLAGES_READ,), waits=True))
     return table
+
+
+def plenty() -> Limits:
+    """Limits that nobody reaches."""
+    return Limits(dict.fromkeys(LimitClass, Quota(1_000_000, 60)), Quota(1_000_000, 60))
 
 
 async def no_application(_scope: object, _receive: object, _send: object) -> None:

@@ -1,0 +1,1 @@
+"""How often who may ask what, and how much the door takes on at all."""

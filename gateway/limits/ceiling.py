@@ -1,0 +1,110 @@
+"""How much the door takes on at all. Beyond that it refuses at once and cheaply, instead of being late for everybody."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.metrics import CEILING, LAG, SHED
+
+TOO_MUCH = "the gateway has too much to do; nothing was carried out"
+
+
+class CeilingLimits(BaseModel):
+    """When the door is overloaded."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lag_seconds: float = Field(0.1, gt=0, description="How late the event loop may be")
+    tick_seconds: float = Field(0.05, gt=0, description="How often that is looked at")
+    least: int = Field(64, ge=1, description="Requests begun within a tick whatever the lag")
+
+
+_LATE_TICKS = 2
+"""One late tick is a hiccup: a collection of garbage, a machine that was busy with something else."""
+_DOWN, _UP = 0.9, 1.05
+_AMPLE = 2.0
+
+
+class Ceiling:
+    """Admits requests at the rate at which they are finished, once the event loop falls behind.
+
+    The sign of overload is the loop's lag, not the number of requests in flight: hundreds that wait for a slow
+    service cost the door nothing, and shutting it for them would let one service starve the others.
+
+    Each tick gives an allowance. Where the loop is late the tick is late, too, and what comes meanwhile is refused:
+    the allowance limits the work between two ticks, so the lag cannot grow on.
+    """
+
+    def __init__(self, limits: CeilingLimits) -> None:
+        self.limits = limits
+        self._rate = math.inf
+        """Requests begun a second; infinite while there is no overload."""
+        self._left = math.inf
+        self._begun = 0
+        self._refused = 0
+        self._late = 0
+        self._ticked_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        CEILING.set_function(lambda: self._rate)
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether nothing more is begun before the next tick."""
+        return self._left < 1
+
+    def begin(self) -> bool:
+        """Whether one more request may be begun; it counts as begun then."""
+        if self._left < 1:
+            self.refuse()
+            return False
+        self._left -= 1
+        self._begun += 1
+        return True
+
+    def refuse(self) -> None:
+        """Count a request that was refused."""
+        self._refused += 1
+        SHED.inc()
+
+    def start(self) -> None:
+        """Begin to watch the running loop."""
+        loop = asyncio.get_running_loop()
+        self._ticked_at = loop.time()
+        self._timer = loop.call_later(self.limits.tick_seconds, self._tick, loop)
+
+    def stop(self) -> None:
+        """Watch no longer, and refuse nothing."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rate = self._left = math.inf
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        self.look(now - self._ticked_at)
+        self._ticked_at = now
+        self._timer = loop.call_later(self.limits.tick_seconds, self._tick, loop)
+
+    def look(self, elapsed: float) -> None:
+        """Set the next allowance, `elapsed` seconds after the last."""
+        tick = self.limits.tick_seconds
+        lag = max(elapsed - tick, 0.0)
+        LAG.set(lag)
+        done = self._begun / elapsed
+        if lag > self.limits.lag_seconds:
+            self._late += 1
+            if self._late >= _LATE_TICKS:
+                self._rate = max(min(self._rate, done) * _DOWN, self.limits.least / tick)
+        else:
+            self._late = 0
+            self._rate = self._raised(done)
+        self._left = self._rate * tick
+        self._begun = self._refused = 0
+
+    def _raised(self, done: float) -> float:
+        """A little more than before; no ceiling at all once nobody was refused and there is ample room."""
+        if not self._refused and self._rate > _AMPLE * done:
+            return math.inf
+        return self._rate * _UP
