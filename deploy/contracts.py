@@ -31,6 +31,7 @@ def _documents() -> dict[str, Any]:
     documents["openapi/platform.json"] = gateway.merged_document(
         *(documents[f"openapi/{name}.json"] for name in (*SERVICES, "gateway"))
     )
+    documents["access.json"] = gateway.access_table(documents["openapi/platform.json"])
     documents["asyncapi.json"] = asyncapi()
     documents["ruleset.schema.json"] = importlib.import_module("services.scoring.rulesets.document").json_schema()
     for event in EVENTS:

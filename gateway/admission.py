@@ -21,10 +21,11 @@ class KeyAdmission:
         Raises:
             Unauthenticated: no key, several different ones, or one that does not open the door.
             Forbidden: none of his grants allows what the operation needs.
+            RegionForbidden: it concerns the whole country, and his grants do not.
         """
         known = await self._keyring.check(presented(call.headers))
         call.caller_id = known.principal.id
-        known.principal.allowing(operation.scopes)
+        known.principal.allowing(operation.scopes, whole_country=operation.whole_country)
         call.identity = self._keyring.identity(known)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import contracts
 from gateway.docs.merge import Document, merge
 from gateway.service import SERVICE
-from kit.openapi import contract
+from kit.access import SCOPES_OF
+from kit.openapi import WHOLE_COUNTRY, contract, operations
 from kit.process import contract_application
 
 SERVICES = ("registry", "interventions", "scoring")
@@ -72,6 +73,25 @@ def committed(folder: Path = FOLDER) -> dict[str, Document]:
 def own_document() -> dict[str, Any]:
     """The contract of the gateway's own operations."""
     return contract(contract_application(SERVICE))
+
+
+def access_table(merged: Document) -> dict[str, Any]:
+    """Who may do what, as data: the scopes of every role, and of every operation what it needs and who has that."""
+    return {
+        "roles": {role.value: sorted(scopes) for role, scopes in SCOPES_OF.items()},
+        "operations": {name: _rule(operation) for name, operation in operations(merged)},
+    }
+
+
+def _rule(operation: Document) -> dict[str, Any]:
+    scopes = sorted({scope for need in operation["security"] for listed in need.values() for scope in listed})
+    return {
+        "operation_id": operation["operationId"],
+        "public": not scopes,
+        "scopes": scopes,
+        "whole_country": bool(operation.get(WHOLE_COUNTRY)),
+        "roles": [role.value for role, allowed in SCOPES_OF.items() if allowed.issuperset(scopes)],
+    }
 
 
 def merged_document(registry: Document, interventions: Document, scoring: Document, own: Document) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """Who may do what: roles, scopes and the region subtree of a caller. Deny by default.
 
-The access rule of an endpoint is the type of its caller parameter:
+The access rule of an endpoint is the type of its caller parameter, and the contract says it as `security` and
+`x-whole-country`; the gateway refuses by it what the service would refuse, too:
 
-    VillageReader = Annotated[Caller, Security(known_caller, scopes=["villages:read"])]
+    VillageReader = Annotated[Caller, requires(Scope.VILLAGES_READ)]
+    RulesetAssessor = Annotated[Caller, requires(Scope.RULESETS_WRITE, whole_country=True)]
 """
 
 from __future__ import annotations
@@ -149,25 +151,30 @@ class Principal:
         """What he may do somewhere."""
         return frozenset[Scope]().union(*(SCOPES_OF[grant.role] for grant in self.grants))
 
-    def allowing(self, scopes: Collection[Scope]) -> list[Grant]:
-        """The grants that allow an operation: each of them all its scopes.
+    def allowing(self, scopes: Collection[Scope], *, whole_country: bool = False) -> list[Grant]:
+        """The grants that allow an operation: each of them all its scopes, and the whole country where it concerns that.
 
         Raises:
-            Forbidden: there is none.
+            Forbidden: none allows the scopes.
+            RegionForbidden: those that do are for regions, and the operation concerns the whole country.
         """
         grants = [grant for grant in self.grants if SCOPES_OF[grant.role].issuperset(scopes)]
         if not grants:
             raise problems.Forbidden(f"this needs the scope {' and '.join(sorted(scopes))}")
-        return grants
+        national = [grant for grant in grants if grant.region is None] if whole_country else grants
+        if not national:
+            raise problems.RegionForbidden(f"this concerns the whole country, your region is {grants[0].region}")
+        return national
 
-    def caller(self, scopes: Collection[Scope]) -> Caller:
+    def caller(self, scopes: Collection[Scope], *, whole_country: bool = False) -> Caller:
         """Who he is to an operation: the widest region of the grants that allow it, and the roles held there.
 
         Raises:
             Forbidden: no grant allows the operation.
+            RegionForbidden: it concerns the whole country, and no grant that allows it does.
             GrantsUnclear: its grants are for regions side by side, so there is no widest one; none is guessed.
         """
-        grants = self.allowing(scopes)
+        grants = self.allowing(scopes, whole_country=whole_country)
         region = _widest(grants)
         return Caller(
             id=self.id,
@@ -216,11 +223,13 @@ def check_grants(grants: Iterable[Grant]) -> tuple[Grant, ...]:
     return tuple(sorted(given, key=lambda grant: (grant.region or "", grant.role)))
 
 
-bearer = HTTPBearer(
-    scheme_name="key",
-    auto_error=False,
-    description="An API key (`Authorization: Bearer kkb_...`); the gateway also takes it as `X-API-Key`.",
-)
+SCHEME = "key"
+WHOLE_COUNTRY_SCHEME = "key_of_whole_country"
+"""Security schemes of the endpoints' signatures: by them `kit.openapi` writes each access rule into the contract."""
+
+_ABOUT_KEYS = "An API key (`Authorization: Bearer kkb_...`); the gateway also takes it as `X-API-Key`."
+_bearer = HTTPBearer(scheme_name=SCHEME, auto_error=False, description=_ABOUT_KEYS)
+_national_bearer = HTTPBearer(scheme_name=WHOLE_COUNTRY_SCHEME, auto_error=False, description=_ABOUT_KEYS)
 
 IDENTITY_HEADER = "x-kkb-identity"
 """Header in which the gateway hands the caller's signed identity to a service."""
@@ -232,7 +241,7 @@ def _principal(request: Request) -> Principal:
 
 
 async def known_caller(
-    request: Request, security: SecurityScopes, _documented: Annotated[Any, Security(bearer)]
+    request: Request, security: SecurityScopes, _documented: Annotated[Any, Security(_bearer)]
 ) -> Caller:
     """Who calls, to the scopes that the endpoint declares.
 
@@ -244,8 +253,20 @@ async def known_caller(
     return _principal(request).caller([Scope(scope) for scope in security.scopes])
 
 
+async def known_national_caller(
+    request: Request, security: SecurityScopes, _documented: Annotated[Any, Security(_national_bearer)]
+) -> Caller:
+    """Who calls an operation that concerns the whole country.
+
+    Raises:
+        Unauthenticated, Forbidden: as of any caller.
+        RegionForbidden: the grants that allow the declared scopes are for regions.
+    """
+    return _principal(request).caller([Scope(scope) for scope in security.scopes], whole_country=True)
+
+
 async def known_principal(
-    request: Request, security: SecurityScopes, _documented: Annotated[Any, Security(bearer)]
+    request: Request, security: SecurityScopes, _documented: Annotated[Any, Security(_bearer)]
 ) -> Principal:
     """Who calls, with all his grants, where the endpoint is about them and not about a region.
 
@@ -258,6 +279,11 @@ async def known_principal(
     return principal
 
 
-def requires(scope: Scope) -> Any:
-    """Access rule of an endpoint: the second part of its caller's Annotated type."""
-    return Security(known_caller, scopes=[scope.value])
+def requires(scope: Scope, *, whole_country: bool = False) -> Any:
+    """Access rule of an endpoint: the second part of its caller's Annotated type.
+
+    Args:
+        scope: what the caller's grant must allow.
+        whole_country: whether it must allow it in the whole country, because the operation concerns all of it.
+    """
+    return Security(known_national_caller if whole_country else known_caller, scopes=[scope.value])

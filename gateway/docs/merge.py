@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kit.openapi import METHODS
+
 Document = Mapping[str, Any]
 _Name = tuple[str, str]
 """Section and name of a component, such as ("schemas", "Village")."""
 
-_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 _POINTER = "#/components/"
 _SECURITY = "securitySchemes"
 
@@ -108,7 +109,7 @@ def _add_paths(paths: dict[str, dict[str, Any]], added: Mapping[str, Any], schem
         for key, value in item.items():
             if key in known:
                 raise ValueError(f"{key} {path} is declared by two services")
-            known[key] = _with_security(value, schemes) if key in _METHODS else value
+            known[key] = _with_security(value, schemes) if key in METHODS else value
 
 
 def _with_security(operation: Mapping[str, Any], schemes: Document) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def _with_security(operation: Mapping[str, Any], schemes: Document) -> dict[str,
 
 
 def _operations(paths: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    return (operation for item in paths.values() for key, operation in item.items() if key in _METHODS)
+    return (operation for item in paths.values() for key, operation in item.items() if key in METHODS)
 
 
 def _check_operation_ids(paths: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from gateway.limits.classes import LimitClass, class_of
 from kit.access import Scope
+from kit.openapi import WHOLE_COUNTRY
 from kit.problems import BadPath, MethodNotAllowed, NotFound
 
 METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH"})
@@ -38,6 +39,8 @@ class Operation:
     """Which quota a request counts against."""
     waits: bool = False
     """Whether the service may let a request wait for something to happen (`x-waits` in its contract)."""
+    whole_country: bool = False
+    """Whether the caller needs it in the whole country (`x-whole-country` in its contract)."""
 
     @property
     def pool(self) -> str:
@@ -162,16 +165,21 @@ def _operation(service: str, method: str, template: str, declared: Mapping[str, 
     if not operation_id:
         raise ValueError(f"{method} {template} of {service} has no operationId")
     security = declared.get("security", default)
-    scopes = _scopes(declared.get("x-scope"), security)
+    scopes = _scopes(security)
     if not scopes and security != []:
         raise ValueError(f"{method} {template} of {service} has no access rule (scopes in security, or security: [])")
-    limit = class_of(method, scopes, declared.get("x-limit"))
-    return Operation(service, method, template, operation_id, scopes, limit, waits=bool(declared.get("x-waits")))
+    return Operation(
+        service,
+        method,
+        template,
+        operation_id,
+        scopes,
+        limit=class_of(method, scopes, declared.get("x-limit")),
+        waits=bool(declared.get("x-waits")),
+        whole_country=bool(declared.get(WHOLE_COUNTRY)),
+    )
 
 
-def _scopes(stated: str | None, security: Any) -> tuple[Scope, ...]:
-    names = {stated} if stated else set()
-    for requirement in security or ():
-        for scopes in requirement.values():
-            names.update(scopes)
+def _scopes(security: Any) -> tuple[Scope, ...]:
+    names = {name for requirement in security or () for scopes in requirement.values() for name in scopes}
     return tuple(Scope(name) for name in sorted(names))

@@ -14,25 +14,13 @@ from kit.rebuilds import Projection, store
 from kit.rebuilds.schemas import Failure, RebuildIn, RebuildSource, RebuildState, ReEmissionRef, ReEmissionsIn
 
 
-def require_whole_country(caller: Caller) -> None:
-    """A projection is rebuilt as a whole, so only nation-wide callers may.
-
-    Raises:
-        RegionForbidden: the caller is of a region.
-    """
-    if caller.region is not None:
-        raise problems.RegionForbidden(f"a rebuild concerns the whole country, your region is {caller.region}")
-
-
 async def start(session: AsyncSession, caller: Caller, projection: Projection, asked: RebuildIn) -> Any:
     """Queue a rebuild; one from services whose re-emissions are not named yet waits for them.
 
     Raises:
-        RegionForbidden: the caller is of a region.
         Invalid: the re-emissions are not those of the services that are followed here, each once.
         Conflict: a rebuild is under way.
     """
-    require_whole_country(caller)
     waits = asked.source is RebuildSource.SERVICES and asked.re_emissions is None
     if asked.re_emissions is not None:
         owners = projection.owners.values() if asked.source is RebuildSource.SERVICES else ()
@@ -40,18 +28,14 @@ async def start(session: AsyncSession, caller: Caller, projection: Projection, a
     return await store.add(session, caller, asked, RebuildState.WAITING if waits else RebuildState.QUEUED)
 
 
-async def give_re_emissions(
-    session: AsyncSession, caller: Caller, projection: Projection, number: UUID, given: ReEmissionsIn
-) -> Any:
+async def give_re_emissions(session: AsyncSession, projection: Projection, number: UUID, given: ReEmissionsIn) -> Any:
     """Tell a waiting rebuild what to begin from.
 
     Raises:
-        RegionForbidden: the caller is of a region.
         NotFound: there is none.
         Conflict: it does not wait.
         Invalid: the re-emissions are not those of the services that are followed here, each once.
     """
-    require_whole_country(caller)
     job = await store.find(session, number, lock=True)
     if job.state != RebuildState.WAITING:
         raise problems.Conflict(f"the rebuild does not wait for re-emissions, it is {job.state}", state=job.state)
@@ -63,11 +47,9 @@ async def cancel(session: AsyncSession, caller: Caller, number: UUID) -> Any:
     """End a rebuild that has not written anything yet.
 
     Raises:
-        RegionForbidden: the caller is of a region.
         NotFound: there is none.
         Conflict: it has ended, or it has written and is settling what follows.
     """
-    require_whole_country(caller)
     job = await store.find(session, number, lock=True)
     if job.finished_at is not None or job.state == RebuildState.SETTLING:
         raise problems.Conflict(f"the rebuild is {job.state}", state=job.state)

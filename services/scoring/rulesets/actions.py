@@ -33,11 +33,9 @@ async def draft(session: AsyncSession, caller: Caller, raw: bytes) -> StoredRule
     """Store a new draft; only its shape is checked, so that work can be kept before it is right.
 
     Raises:
-        RegionForbidden: the caller is of a region.
         TooLarge, Invalid: the document has not the shape of one, or does not call itself a draft.
         Conflict: the id is taken.
     """
-    _require_whole_country(caller)
     ruleset = await _draft_of(raw)
     row = StoredRuleset(
         id=ruleset.id,
@@ -55,18 +53,16 @@ async def draft(session: AsyncSession, caller: Caller, raw: bytes) -> StoredRule
     return row
 
 
-async def replace(
-    session: AsyncSession, caller: Caller, number: str, if_match: str | None, raw: bytes
-) -> StoredRuleset:
+async def replace(session: AsyncSession, number: str, if_match: str | None, raw: bytes) -> StoredRuleset:
     """Put another document in a draft's place.
 
     Raises:
-        RegionForbidden, RulesetUnknown: the caller is of a region; there is no such ruleset.
+        RulesetUnknown: there is no such ruleset.
         RulesetImmutable: it was published.
         PreconditionRequired, Stale: no If-Match, or the draft has changed since.
         TooLarge, Invalid: as of a new draft; the document has another id.
     """
-    row = await _locked_draft(session, caller, number, if_match)
+    row = await _locked_draft(session, number, if_match)
     ruleset = await _draft_of(raw)
     if ruleset.id != number:
         raise _invalid([Problem("/id", f"Kode dokumen harus sama dengan yang diganti: {number}")])
@@ -76,33 +72,31 @@ async def replace(
     return row
 
 
-async def delete(session: AsyncSession, caller: Caller, number: str, if_match: str | None) -> None:
+async def delete(session: AsyncSession, number: str, if_match: str | None) -> None:
     """Throw a draft away.
 
     Raises:
-        RegionForbidden, RulesetUnknown, RulesetImmutable, PreconditionRequired, Stale: as of replacing.
+        RulesetUnknown, RulesetImmutable, PreconditionRequired, Stale: as of replacing.
     """
-    await session.delete(await _locked_draft(session, caller, number, if_match))
+    await session.delete(await _locked_draft(session, number, if_match))
 
 
-async def validate(session: AsyncSession, caller: Caller, number: str) -> ValidationOut:
+async def validate(session: AsyncSession, number: str) -> ValidationOut:
     """What the checks say of a ruleset in whatever state; nothing is changed.
 
     Raises:
-        RegionForbidden, RulesetUnknown: the caller is of a region; there is no such ruleset.
+        RulesetUnknown: there is no such ruleset.
     """
-    _require_whole_country(caller)
     row = await store.find(session, number)
     return await asyncio.to_thread(_checked, orjson.dumps(row.document))
 
 
-async def validate_document(caller: Caller, raw: bytes) -> ValidationOut:
+async def validate_document(raw: bytes) -> ValidationOut:
     """What the checks say of a document that is stored nowhere.
 
     Raises:
-        RegionForbidden, TooLarge: the caller is of a region; the document is larger than one can be.
+        TooLarge: the document is larger than one can be.
     """
-    _require_whole_country(caller)
     _require_size(raw)
     return await asyncio.to_thread(_checked, raw)
 
@@ -111,12 +105,11 @@ async def publish(session: AsyncSession, caller: Caller, number: str, if_match: 
     """Publish a draft: from now on it never changes, and has a digest and its boundary cases.
 
     Raises:
-        RegionForbidden, RulesetUnknown: the caller is of a region; there is no such ruleset.
+        RulesetUnknown: there is no such ruleset.
         RulesetPublishedBefore: it is no draft any more.
         PreconditionRequired, Stale: no If-Match, or the draft has changed since.
         Invalid: it does not pass its checks; every place is named.
     """
-    _require_whole_country(caller)
     row = await store.find(session, number, lock=True)
     if row.status != Status.DRAFT:
         raise problems.RulesetPublishedBefore(f"{number} was published on {row.published_at:%Y-%m-%d}")
@@ -133,11 +126,10 @@ async def retire(session: AsyncSession, caller: Caller, number: str) -> StoredRu
     """Retire a published ruleset: it can no longer be put in force; what was assessed under it can still name it.
 
     Raises:
-        RegionForbidden, RulesetUnknown: the caller is of a region; there is no such ruleset.
+        RulesetUnknown: there is no such ruleset.
         RulesetNotPublished: it is a draft, or was retired before.
         RulesetInForce: it is in force, or will be.
     """
-    _require_whole_country(caller)
     await store.lock_entries(session)
     row = await store.find(session, number, lock=True)
     _require_published(row)
@@ -154,13 +146,12 @@ async def put_in_force(session: AsyncSession, caller: Caller, asked: InForceIn) 
     """Say which ruleset is in force from a day on; what was said before stays on record.
 
     Raises:
-        RegionForbidden, RulesetUnknown: the caller is of a region; there is no such ruleset.
+        RulesetUnknown: there is no such ruleset.
         Invalid: the day has passed, or the ruleset's own dates are against it.
         RulesetNotPublished: it is a draft, or retired.
         RulesetCannotBeInForce: it leaves villages without a class, or its answers change with time alone.
         Conflict: it is so already.
     """
-    _require_whole_country(caller)
     await store.lock_entries(session)
     row = await store.find(session, asked.ruleset, lock=True)
     _require_published(row)
@@ -175,11 +166,6 @@ async def put_in_force(session: AsyncSession, caller: Caller, asked: InForceIn) 
     session.add(entry)
     await session.flush()
     return entry
-
-
-def _require_whole_country(caller: Caller) -> None:
-    if caller.region is not None:
-        raise problems.RegionForbidden(f"a ruleset applies to the whole country, your region is {caller.region}")
 
 
 def _require_size(raw: bytes) -> None:
@@ -205,8 +191,7 @@ def _require_fitting_day(row: StoredRuleset, asked: InForceIn) -> None:
     raise _invalid([Problem("/from", detail)])
 
 
-async def _locked_draft(session: AsyncSession, caller: Caller, number: str, if_match: str | None) -> StoredRuleset:
-    _require_whole_country(caller)
+async def _locked_draft(session: AsyncSession, number: str, if_match: str | None) -> StoredRuleset:
     row = await store.find(session, number, lock=True)
     if row.status != Status.DRAFT:
         raise problems.RulesetImmutable(f"{number} was published on {row.published_at:%Y-%m-%d}")

@@ -50,7 +50,7 @@ router = APIRouter(prefix="/rulesets", tags=["rulesets"])
 
 RulesetReader = Annotated[Caller, requires(Scope.RULESETS_READ)]
 RulesetEvaluator = Annotated[Caller, requires(Scope.RULESETS_EVALUATE)]
-RulesetAssessor = Annotated[Caller, requires(Scope.RULESETS_WRITE)]
+RulesetAssessor = Annotated[Caller, requires(Scope.RULESETS_WRITE, whole_country=True)]
 RulesetId = Annotated[str, Path(description="Id of a ruleset", examples=["web-2021"])]
 # Read by the action from the bytes as they came, so that what does not fit is said in Indonesian.
 Document = Annotated[
@@ -90,12 +90,12 @@ async def draft_ruleset(
 
 
 @router.post("/validation", responses=problems(RegionForbidden, TooLarge))
-async def validate_document(_document: Document, request: Request, assessor: RulesetAssessor) -> ValidationOut:
+async def validate_document(_document: Document, request: Request, _assessor: RulesetAssessor) -> ValidationOut:
     """What the checks say of a document, its shape included, and its boundary cases; nothing is stored.
 
     Nation-wide callers only.
     """
-    return await actions.validate_document(assessor, await request.body())
+    return await actions.validate_document(await request.body())
 
 
 @router.get("/in-force")
@@ -149,13 +149,13 @@ async def replace_ruleset(
     ruleset: RulesetId,
     _document: Document,
     request: Request,
-    assessor: RulesetAssessor,
+    _assessor: RulesetAssessor,
     session: Session,
     response: Response,
     if_match: IfMatch = None,
 ) -> RulesetOut:
     """Put another document in a draft's place. Nation-wide callers only."""
-    stored = await actions.replace(session, assessor, ruleset, if_match, await request.body())
+    stored = await actions.replace(session, ruleset, if_match, await request.body())
     response.headers["ETag"] = etag(stored.revision)
     return RulesetOut.of(stored, await _in_force(session))
 
@@ -166,10 +166,10 @@ async def replace_ruleset(
     responses=problems(RegionForbidden, RulesetUnknown, RulesetImmutable, Stale, PreconditionRequired),
 )
 async def delete_ruleset(
-    ruleset: RulesetId, assessor: RulesetAssessor, session: Session, if_match: IfMatch = None
+    ruleset: RulesetId, _assessor: RulesetAssessor, session: Session, if_match: IfMatch = None
 ) -> None:
     """Throw a draft away; what was published stays for ever. Nation-wide callers only."""
-    await actions.delete(session, assessor, ruleset, if_match)
+    await actions.delete(session, ruleset, if_match)
 
 
 @router.get("/{ruleset}/boundary-cases", responses=problems(RulesetUnknown, RulesetNotPublished))
@@ -183,9 +183,9 @@ async def get_boundary_cases(ruleset: RulesetId, _reader: RulesetReader, session
 
 
 @router.post("/{ruleset}/validation", responses=problems(RegionForbidden, RulesetUnknown))
-async def validate_ruleset(ruleset: RulesetId, assessor: RulesetAssessor, session: Session) -> ValidationOut:
+async def validate_ruleset(ruleset: RulesetId, _assessor: RulesetAssessor, session: Session) -> ValidationOut:
     """What the checks say of a ruleset, and its boundary cases; nothing is changed. Nation-wide callers only."""
-    return await actions.validate(session, assessor, ruleset)
+    return await actions.validate(session, ruleset)
 
 
 @router.post(
