@@ -24,6 +24,7 @@ from gateway.observing import observe
 from gateway.proxy.connections import Pool
 from gateway.proxy.forwarding import Forwarder
 from gateway.proxy.listening import guarded
+from gateway.proxy.origin import Origin
 from gateway.proxy.routing import Operation, RoutingTable, waiting_pool
 from gateway.service import SERVICE
 from gateway.settings import GatewaySettings
@@ -72,6 +73,7 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
         forwarder=forwarder,
         own=own,
         admit=KeyAdmission(own.state.keyring),
+        origin=Origin(settings.trusted_proxies),
         limits=Limits(settings.quotas, settings.strangers),
         ceiling=own.state.ceiling,
         observe=observe,

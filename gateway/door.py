@@ -15,6 +15,7 @@ from gateway.limits.charging import Limits
 from gateway.proxy.failures import ClientGone, UpstreamFailure
 from gateway.proxy.forwarding import Call, Forwarder
 from gateway.proxy.headers import IDENTITY, for_service, request_id, trace
+from gateway.proxy.origin import Origin
 from gateway.proxy.routing import Operation, RoutingTable
 from gateway.service import SERVICE
 from kit import logs, metrics
@@ -57,6 +58,7 @@ class Door:
         forwarder: Forwarder,
         own: ASGIApp,
         admit: Admission,
+        origin: Origin,
         limits: Limits,
         ceiling: Ceiling,
         observe: Callable[[Call, float], None],
@@ -65,6 +67,7 @@ class Door:
         self._forwarder = forwarder
         self._own = own
         self._admit = admit
+        self._origin = origin
         self._limits = limits
         self._ceiling = ceiling
         self._observe = observe
@@ -81,7 +84,7 @@ class Door:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        call = _call(scope)
+        call = _call(scope, self._origin)
         logs.request_id.set(call.request_id.decode())
         logs.traceparent.set(call.trace[0][1].decode())
         metrics.IN_FLIGHT.inc()
@@ -135,22 +138,23 @@ class Door:
         headers += [(name, value) for name, value in call.headers if name in {b"host", b"content-length"}]
         if call.identity is not None:
             headers.append((IDENTITY, call.identity))
-        inner = {**scope, "headers": headers, "method": call.operation.method}
+        client = {"client": (call.client, 0), "scheme": call.scheme}
+        inner = {**scope, **client, "headers": headers, "method": call.operation.method}
         await self._own(inner, await self._forwarder.whole_body(call, receive), _marked(call, send))
 
 
-def _call(scope: Scope) -> Call:
+def _call(scope: Scope, origin: Origin) -> Call:
     headers = scope["headers"]
     target = scope["raw_path"]
     if scope["query_string"]:
         target += b"?" + scope["query_string"]
-    client = scope["client"]
+    peer = scope["client"][0] if scope["client"] else ""
     return Call(
         method=scope["method"],
         target=target,
         headers=headers,
-        client=client[0] if client else "",
-        scheme=scope["scheme"],
+        client=origin.address(peer, headers),
+        scheme=origin.scheme(peer, headers, scope["scheme"]),
         request_id=request_id(headers),
         trace=trace(headers),
     )

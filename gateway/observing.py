@@ -34,6 +34,7 @@ def observe(call: Call, seconds: float) -> None:
             "bytes": call.sent,
             "to": service,
             "caller": call.caller_id,
+            "client": call.client,
             "failure": call.failure,
         },
     )

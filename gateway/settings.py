@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, HttpUrl
+from pydantic import BeforeValidator, Field, HttpUrl
+from pydantic_settings import NoDecode
 
 from gateway.limits.buckets import QUOTA, Quota
 from gateway.limits.ceiling import CeilingLimits
 from gateway.limits.classes import LimitClass
 from gateway.proxy.connections import PoolLimits
 from gateway.proxy.forwarding import ForwardLimits
+from gateway.proxy.origin import Network, parse_network
 from kit.settings import ProcessSettings
 
 _POOL, _FORWARD, _CEILING = PoolLimits(), ForwardLimits(), CeilingLimits()
@@ -19,6 +21,10 @@ _POOL, _FORWARD, _CEILING = PoolLimits(), ForwardLimits(), CeilingLimits()
 
 def _quota(text: str, what: str) -> Any:
     return Field(text, pattern=f"^{QUOTA}$", description=f"requests/seconds: {what}")
+
+
+def _networks(text: Any) -> Any:
+    return tuple(parse_network(one) for one in text.split(",") if one.strip()) if isinstance(text, str) else text
 
 
 class GatewaySettings(ProcessSettings):
@@ -32,6 +38,9 @@ class GatewaySettings(ProcessSettings):
     scoring_url: HttpUrl = Field(description="http://host:port of the scoring service")
     admin_key_file: Path | None = Field(
         None, description="Where the first administrator's key is written (mode 0600) when there is no valid one"
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        (), description="Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto count"
     )
     key_cache_seconds: float = Field(30.0, gt=0, description="How long a checked key is remembered; revocation is told")
     limit_read: str = _quota("6000/60", "reading, per caller and gateway process")

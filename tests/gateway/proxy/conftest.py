@@ -12,6 +12,7 @@ from gateway.door import Door
 from gateway.limits.ceiling import Ceiling, CeilingLimits
 from gateway.proxy.connections import Pool, PoolLimits
 from gateway.proxy.forwarding import Call, Forwarder, ForwardLimits
+from gateway.proxy.origin import Origin, parse_network
 from gateway.proxy.routing import waiting_pool
 from tests.gateway.proxy.scene import Front, Letting, Reader, Service, Writer, no_application, plenty, table_for
 
@@ -44,6 +45,7 @@ async def front() -> AsyncIterator[Callable[..., Awaitable[Front]]]:
         body_bytes: int = 1024 * 1024,
         total_seconds: float = 30,
         ceiling: Ceiling | None = None,
+        trusted: str | None = None,
         **limits: float,
     ) -> Front:
         pools = {name: Pool(url, PoolLimits.model_validate(limits)) for name in ("thing", waiting_pool("thing"))}
@@ -54,6 +56,7 @@ async def front() -> AsyncIterator[Callable[..., Awaitable[Front]]]:
             forwarder=forwarder,
             own=no_application,
             admit=Letting(),
+            origin=Origin([parse_network(trusted)] if trusted else []),
             limits=plenty(),
             ceiling=ceiling or Ceiling(CeilingLimits()),
             observe=lambda call, _seconds: calls.append(call),

@@ -45,6 +45,18 @@ class TestTowardsTheService:
         assert heard.one("host") == service.url.removeprefix("http://")
         assert not [*heard.all("x-forwarded-user"), *heard.all("forwarded"), *heard.all("x-real-ip")]
 
+    async def test_addresses_are_the_ones_a_trusted_proxy_saw(self, serve, front):
+        service = await serve(answering(OK))
+        door = await front(service.url, trusted="127.0.0.0/8")
+        client = await door.connect()
+        forged = ["x-forwarded-for: 8.8.8.8", "x-real-ip: 8.8.8.8", "forwarded: for=8.8.8.8"]
+        told = ["x-forwarded-for: 203.0.113.9, 127.0.0.2", "x-forwarded-proto: https", "x-forwarded-host: evil"]
+        await client.ask("GET", "/thing", *forged, *told)
+        heard = service.heard[0]
+        assert heard.one("x-forwarded-for") == door.calls[0].client == "203.0.113.9"
+        assert (heard.one("x-forwarded-proto"), heard.one("x-forwarded-host")) == ("https", "door")
+        assert not [*heard.all("forwarded"), *heard.all("x-real-ip")]
+
     async def test_hop_by_hop_headers_stay(self, serve, front):
         service = await serve(answering(OK))
         client = await (await front(service.url)).connect()
