@@ -20,12 +20,12 @@ from typing import Any
 import httpx
 import orjson
 import sqlalchemy as sa
-from cryptography.hazmat.primitives import serialization as form
 
 from benchmarks.evaluation import village
 from deploy.embedded.throwaway import throwaway_servers
 from kit import clock
 from kit.database import Database, copy_rows
+from kit.identity import public_pem
 from kit.ids import uuid7
 from kit.process import application
 from kit.settings import ServiceSettings
@@ -83,7 +83,7 @@ async def fill(database: Database, province: str, count: int) -> list[dict[str, 
 async def scoring(folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Database]]:
     """The service's app on servers of its own, without its background work."""
     key = folder / "identity.pub"
-    key.write_bytes(SIGNING_KEY.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo))
+    key.write_bytes(public_pem(SIGNING_KEY.public_key()))
     with throwaway_servers() as servers:
         url = servers.fresh_database("scoring")
         settings = ServiceSettings(

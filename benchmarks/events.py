@@ -35,9 +35,9 @@ from benchmarks.platform import free_port
 from contracts.events import Event
 from contracts.facts import ReportKind
 from deploy.embedded.throwaway import ThrowawayServers, throwaway_servers
+from deploy.identity_keys import IdentityKeys
 from kit.access import Caller, Role
 from kit.database import Database
-from kit.identity import write_key_pair
 from kit.outbox import publish, wire
 from services.registry.reports.actions import store_reports
 from services.registry.reports.drafts import Draft
@@ -95,7 +95,7 @@ class Line:
         self.scoring_url = servers.fresh_database("scoring")
         self.ages = self._folder / f"ages-{id(self)}"
         self.ages.touch()
-        write_key_pair(self._folder / "private.pem", self._folder / "public.pem")
+        IdentityKeys(self._folder).make()
         self.registry = Database(create_async_engine(self.registry_url, pool_size=WRITERS))
 
     @asynccontextmanager
@@ -107,7 +107,7 @@ class Line:
             "KKB_OPS_PORT": str(ops),
             "KKB_DATABASE_URL": self.registry_url if role == "registry" else self.scoring_url,
             "KKB_NATS_URL": self._servers.nats_url,
-            "KKB_IDENTITY_PUBLIC_KEY_FILE": str(self._folder / "public.pem"),
+            "KKB_IDENTITY_PUBLIC_KEY_FILE": str(IdentityKeys(self._folder).public),
             "KKB_LOG_LEVEL": "ERROR",
         }
         process = Process([role, str(self.ages)], environment)

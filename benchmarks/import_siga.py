@@ -19,8 +19,9 @@ import asyncpg
 import httpx
 
 from deploy.embedded.throwaway import ThrowawayServers, throwaway_servers
+from deploy.identity_keys import IdentityKeys
 from kit.access import IDENTITY_HEADER, Grant, Principal, Role
-from kit.identity import load_private_key, mint, write_key_pair
+from kit.identity import load_private_key, mint
 from kit.process import application
 from kit.settings import ServiceSettings
 from services.registry.service import SERVICE
@@ -64,15 +65,14 @@ async def run_import(client: httpx.AsyncClient, files: dict[str, bytes]) -> tupl
 async def measure(servers: ThrowawayServers) -> None:
     """Print the figures."""
     files = tables()
-    folder = Path(tempfile.mkdtemp())
-    private, public = folder / "private.pem", folder / "public.pem"
-    write_key_pair(private, public)
+    keys = IdentityKeys(Path(tempfile.mkdtemp()))
+    keys.make()
     url = servers.fresh_database("registry")
     settings = ServiceSettings(
-        port=0, ops_port=0, database_url=url, nats_url=servers.nats_url, identity_public_key_file=public
+        port=0, ops_port=0, database_url=url, nats_url=servers.nats_url, identity_public_key_file=keys.public
     )
     principal = Principal("benchmark", "benchmark", (Grant(Role.ADMINISTRATOR, None),))
-    headers = {IDENTITY_HEADER: mint(principal, load_private_key(private))}
+    headers = {IDENTITY_HEADER: mint(principal, load_private_key(keys.private), SERVICE.name)}
     rows, copied = await bare_copy(servers.fresh_database("registry").replace("+asyncpg", ""), files)
     app = application(SERVICE, settings)
     async with app.router.lifespan_context(app):

@@ -102,7 +102,7 @@ def headers(data: Path) -> tuple[str, str]:
     """What the gateway's and the service's client send to be let in."""
     key = (data / "secrets/admin.key").read_text().strip()
     principal = Principal("benchmark", "benchmark", (Grant(Role.ADMINISTRATOR, None),))
-    token = mint(principal, load_private_key(data / "secrets/identity-private.pem"))
+    token = mint(principal, load_private_key(data / "secrets/identity-private.pem"), "registry")
     return f"authorization: Bearer {key}", f"{IDENTITY_HEADER}: {token}"
 
 

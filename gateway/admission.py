@@ -26,7 +26,7 @@ class KeyAdmission:
         known = await self._keyring.check(presented(call.headers))
         call.caller_id = known.principal.id
         known.principal.allowing(operation.scopes, whole_country=operation.whole_country)
-        call.identity = self._keyring.identity(known)
+        call.identity = self._keyring.identity(known, operation.service)
 
 
 def presented(headers: Headers) -> str:

@@ -55,13 +55,15 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
     own.include_router(page.router)
     pools = _pools(settings)
     database = Database.of(settings, "kkb-gateway")
-    signing_key = identity.load_private_key(settings.identity_private_key_file)
     own.state.settings = settings
     own.state.pools = pools
     own.state.database = database
-    own.state.keyring = Keyring(database, signing_key, settings.key_cache_seconds)
+    own.state.signer = identity.Signer(settings.identity_private_key_file)
+    own.state.keyring = Keyring(database, own.state.signer, settings.key_cache_seconds)
     own.state.bootstrap = Bootstrap(database, settings.admin_key_file)
-    own.state.verify_identity = identity.verifier(signing_key.public_key())
+    own.state.verify_identity = identity.Verifier(
+        identity.AcceptedKeys.of_file(settings.identity_public_key_file), SERVICE.name
+    )
     own.state.ceiling = Ceiling(settings.ceiling_limits)
     whole = merged_document(**documents, own=own_document())
     own.state.contract = page.Static(json.dumps(whole, ensure_ascii=False).encode(), "application/json")

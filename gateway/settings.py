@@ -31,7 +31,7 @@ class GatewaySettings(ProcessSettings):
     """What the gateway needs to know besides what every process does."""
 
     identity_private_key_file: Path = Field(
-        description="Ed25519 private key (PEM) that callers' identities are signed with"
+        description="Ed25519 private key (PEM) that callers' identities are signed with; read again when it changes"
     )
     registry_url: HttpUrl = Field(description="http://host:port of the registry")
     interventions_url: HttpUrl = Field(description="http://host:port of the interventions service")

@@ -19,6 +19,11 @@ REQUESTS = Counter("kkb_requests_total", "Requests answered", ["method", "route"
 LATENCY = Histogram("kkb_request_seconds", "Time to answer", ["method", "route"], buckets=_SECONDS)
 IN_FLIGHT = Gauge("kkb_requests_in_flight", "Requests being answered")
 
+IDENTITY_KEYS = Gauge("kkb_identity_keys", "Public keys that identities are accepted of")
+IDENTITIES_REFUSED = Counter(
+    "kkb_identities_refused_total", "Requests whose identity the gateway did not sign for this service", ["reason"]
+)
+
 OUTBOX_DEPTH = Gauge("kkb_outbox_depth", "Events committed and not yet published")
 OUTBOX_AGE = Gauge("kkb_outbox_oldest_age_seconds", "Age of the oldest unpublished event; 0 when there is none")
 OUTBOX_PUBLISHED = Counter("kkb_outbox_published_total", "Events published")

@@ -94,7 +94,8 @@ def application(service: Service, settings: ServiceSettings) -> FastAPI:
         Consumer(what, app.state.bus, app.state.database, retries, app.state.open_dead_letters.changed, paused)
         for what in service.subscriptions
     ]
-    app.state.verify_identity = identity.verifier(identity.load_public_key(settings.identity_public_key_file))
+    keys = identity.AcceptedKeys.of_file(settings.identity_public_key_file)
+    app.state.verify_identity = identity.Verifier(keys, service.name)
     metrics.watch_pool(app.state.database.engine)
     return app
 

@@ -26,7 +26,7 @@ class ProcessSettings(BaseSettings):
         20.0, gt=0, description="Longest transaction of a request; then it is rolled back and answered 503"
     )
     identity_public_key_file: Path = Field(
-        description="Ed25519 public key (PEM) that the gateway's tokens are checked with"
+        description="Ed25519 public keys (PEM) that the gateway's tokens are checked with; read again when it changes"
     )
     drain_notice_seconds: float = Field(
         0.0, ge=0, description="How long requests are still taken after SIGTERM, while readiness already says no"

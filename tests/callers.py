@@ -7,15 +7,17 @@ from functools import cache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kit.access import IDENTITY_HEADER, Grant, Principal, Role
-from kit.identity import mint, verifier
+from kit.identity import AcceptedKeys, Verifier, mint
 
 SIGNING_KEY = Ed25519PrivateKey.generate()
-verify = verifier(SIGNING_KEY.public_key())
+AUDIENCE = ("registry", "interventions", "scoring", "gateway")
+"""The gateway mints for one service each; one token for all of them is enough for tests."""
+verify = Verifier(AcceptedKeys([SIGNING_KEY.public_key()]), "gateway")
 
 
 @cache
 def _token(grants: tuple[Grant, ...], name: str) -> str:
-    return mint(Principal(id=name, name=name, grants=grants), SIGNING_KEY)
+    return mint(Principal(id=name, name=name, grants=grants), SIGNING_KEY, AUDIENCE)
 
 
 def caller(*roles: str, region: str | None = None, name: str = "tests") -> dict[str, str]:

@@ -13,10 +13,10 @@ from typing import Any
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives import serialization
 from fastapi import FastAPI
 
 from deploy.embedded.throwaway import ThrowawayServers, throwaway_servers
+from kit.identity import public_pem
 from kit.observe import Observed
 from kit.process import COLLECT_AFTER, Service, application
 from kit.settings import ServiceSettings
@@ -44,8 +44,7 @@ def servers() -> Iterator[ThrowawayServers]:
 def public_key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The key that services check the tests' callers with."""
     path = tmp_path_factory.mktemp("keys") / "identity.pub"
-    encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    path.write_bytes(SIGNING_KEY.public_key().public_bytes(encoding, form))
+    path.write_bytes(public_pem(SIGNING_KEY.public_key()))
     return path
 
 

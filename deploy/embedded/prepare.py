@@ -7,7 +7,7 @@ Told by KKB_DATABASE_URL_<NAME> and KKB_SECRETS_DIR.
 import os
 from pathlib import Path
 
-from deploy.identity_keys import ensure_identity_keys
+from deploy.identity_keys import IdentityKeys
 from kit import logs
 from kit.migrate import migrate
 
@@ -15,7 +15,7 @@ from kit.migrate import migrate
 def main() -> None:
     """Keys, then each database in turn; the first failure ends it with its traceback in the log."""
     logs.configure("prepare", "INFO")
-    ensure_identity_keys(Path(os.environ["KKB_SECRETS_DIR"]))
+    IdentityKeys(Path(os.environ["KKB_SECRETS_DIR"])).make()
     migrate("all")
 
 

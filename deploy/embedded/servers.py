@@ -20,7 +20,8 @@ from pathlib import Path
 from deploy.embedded.placement import DISTRIBUTION, make_folder, place
 from deploy.embedded.problems import StartProblem
 from deploy.embedded.processes import Child, tail
-from deploy.embedded.secrets import kept_password, write_secret
+from deploy.embedded.secrets import kept_password
+from kit.files import write_secret
 
 SUPERUSER = "postgres"
 NATS_USER = "kampung-kb"

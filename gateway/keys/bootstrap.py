@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -14,6 +13,7 @@ from gateway.keys.schemas import KeyIn
 from kit import clock
 from kit.access import Caller, Role
 from kit.database import Database
+from kit.files import write_secret
 from kit.problems import is_database_away
 
 log = logging.getLogger(__name__)
@@ -67,20 +67,7 @@ class Bootstrap:
             # Written before the commit: a file whose key was never stored is replaced at the next start,
             # a stored key whose file was never written would be lost.
             try:
-                write_private(self._file, issued.written + "\n")
+                write_secret(self._file, f"{issued.written}\n".encode())
             except OSError as error:
                 raise KeyFileProblem(f"the administrator's key cannot be written to {self._file}: {error}") from error
             log.info("the administrator's key was written", extra={"file": str(self._file), "key_id": issued.key.id})
-
-
-def write_private(path: Path, content: str) -> None:
-    """Write a file that only its owner can read, in one step."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(path)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,7 +19,7 @@ from gateway.keys.tables import ApiKey
 from kit import clock
 from kit.access import Grant, Principal, Role
 from kit.database import Database
-from kit.identity import LIFETIME_SECONDS, mint
+from kit.identity import LIFETIME_SECONDS, Signer
 from kit.problems import CONNECTION_LOST, Unauthenticated, is_database_away
 
 log = logging.getLogger(__name__)
@@ -36,6 +35,15 @@ _IDENTITY_REUSED_SECONDS = LIFETIME_SECONDS / 2
 _REFUSALS = {KeyStatus.EXPIRED: "the key has expired", KeyStatus.REVOKED: "the key has been revoked"}
 
 
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """An identity ready for the header."""
+
+    token: bytes
+    until: float
+    """Unix time."""
+
+
 @dataclass(slots=True)
 class Known:
     """A key as it was when it was loaded."""
@@ -44,17 +52,16 @@ class Known:
     principal: Principal
     loaded_at: float
     """Monotonic time."""
-    identity: bytes = b""
-    identity_until: float = 0.0
-    """Unix time."""
+    identities: dict[str, Minted] = field(default_factory=dict)
+    """By service: an identity is for one, so that none can use it at another."""
 
 
 class Keyring:
     """Checks keys, remembers them for a short while, and signs identities."""
 
-    def __init__(self, database: Database, signing_key: Ed25519PrivateKey, cache_seconds: float) -> None:
+    def __init__(self, database: Database, signer: Signer, cache_seconds: float) -> None:
         self._database = database
-        self._signing_key = signing_key
+        self._signer = signer
         self._cache_seconds = cache_seconds
         self._known: dict[UUID, Known] = {}
         self._loading: dict[UUID, asyncio.Task[Known]] = {}
@@ -81,13 +88,14 @@ class Keyring:
         self._used.add(presented.id)
         return known
 
-    def identity(self, known: Known) -> bytes:
-        """The signed identity of a key's caller, ready for the header."""
+    def identity(self, known: Known, service: str) -> bytes:
+        """The signed identity of a key's caller for a service, ready for the header."""
         now = time.time()
-        if now >= known.identity_until:
-            known.identity = mint(known.principal, self._signing_key, now).encode()
-            known.identity_until = now + _IDENTITY_REUSED_SECONDS
-        return known.identity
+        minted = known.identities.get(service)
+        if minted is None or now >= minted.until:
+            token = self._signer.mint(known.principal, service, now).encode()
+            minted = known.identities[service] = Minted(token, now + _IDENTITY_REUSED_SECONDS)
+        return minted.token
 
     def forget(self, key_id: UUID) -> None:
         """Ask the database again before this key opens the door."""

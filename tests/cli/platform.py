@@ -15,9 +15,9 @@ from typing import Any
 from deploy.embedded.ports import free_port
 from deploy.embedded.servers import EmbeddedNats
 from deploy.embedded.throwaway import ThrowawayServers
+from deploy.identity_keys import IdentityKeys
 from gateway.app import compose
 from gateway.settings import GatewaySettings
-from kit.identity import write_key_pair
 from kit.observe import Observed
 from kit.openapi import contract
 from kit.process import Service, application, contract_application
@@ -58,9 +58,9 @@ async def running_platform(servers: ThrowawayServers, folder: Path) -> AsyncIter
 
 
 async def _start(stack: AsyncExitStack, servers: ThrowawayServers, nats_url: str, folder: Path) -> Platform:
-    private, public = folder / "identity.pem", folder / "identity.pub"
-    write_key_pair(private, public)
-    common: dict[str, Any] = {"port": 0, "ops_port": 0, "nats_url": nats_url, "identity_public_key_file": public}
+    keys = IdentityKeys(folder)
+    keys.make()
+    common: dict[str, Any] = {"port": 0, "ops_port": 0, "nats_url": nats_url, "identity_public_key_file": keys.public}
     urls = {}
     databases = {service.name: servers.fresh_database(service.name) for service in SERVICES}
     for service in SERVICES:
@@ -69,7 +69,7 @@ async def _start(stack: AsyncExitStack, servers: ThrowawayServers, nats_url: str
     key_file = folder / "admin.key"
     settings = GatewaySettings(
         database_url=servers.fresh_database("gateway"),
-        identity_private_key_file=private,
+        identity_private_key_file=keys.private,
         admin_key_file=key_file,
         **urls,
         **common,

@@ -28,7 +28,6 @@ from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
-from cryptography.hazmat.primitives import serialization
 
 from deploy.embedded.ports import free_port
 from deploy.embedded.processes import Child, tail
@@ -36,6 +35,7 @@ from deploy.embedded.servers import EmbeddedNats, EmbeddedPostgres
 from deploy.embedded.throwaway import ThrowawayServers, throwaway_servers
 from kit import API
 from kit.failpoints import Point
+from kit.identity import public_pem
 from tests.callers import SIGNING_KEY
 from tests.faults.proxy import FaultProxy
 
@@ -350,11 +350,7 @@ def _put_together(
     module: str | None,
 ) -> Platform:
     key = folder / "identity.pub"
-    key.write_bytes(
-        SIGNING_KEY.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    )
+    key.write_bytes(public_pem(SIGNING_KEY.public_key()))
     with ThreadPoolExecutor(len(SERVICES)) as side_by_side:
         urls = dict(zip(SERVICES, side_by_side.map(servers.fresh_database, SERVICES), strict=True))
     proxies: dict[tuple[ServiceName, ServerName], FaultProxy] = {}

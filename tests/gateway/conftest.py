@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from cryptography.hazmat.primitives import serialization
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -21,6 +20,7 @@ from deploy.embedded.throwaway import ThrowawayServers
 from gateway.app import Gateway, compose
 from gateway.contract import SERVICES
 from gateway.settings import GatewaySettings
+from kit.identity import private_pem
 from tests.callers import SIGNING_KEY
 from tests.conftest import eventually
 
@@ -75,8 +75,7 @@ class Running:
 def private_key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The key that the gateway signs with: the one the tests' services check with."""
     path = tmp_path_factory.mktemp("signing") / "identity.pem"
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    path.write_bytes(SIGNING_KEY.private_bytes(encoding, form, serialization.NoEncryption()))
+    path.write_bytes(private_pem(SIGNING_KEY))
     return path
 
 

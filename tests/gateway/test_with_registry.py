@@ -45,7 +45,7 @@ class TestReached:
 
     async def test_directly_with_a_key_or_a_forged_identity(self, scene: Scene) -> None:
         nobody = Principal(id="x", name="x", grants=(Grant(Role.ADMINISTRATOR, None),))
-        forged = {IDENTITY_HEADER: mint(nobody, Ed25519PrivateKey.generate())}
+        forged = {IDENTITY_HEADER: mint(nobody, Ed25519PrivateKey.generate(), "registry")}
         for headers in (forged, scene.gateway.with_key()):
             assert (await scene.direct.get("/regions", headers=headers)).status_code == 401
 

@@ -14,12 +14,30 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.embedded.throwaway import ThrowawayServers
 from kit.access import IDENTITY_HEADER, Grant, Principal, Role
-from kit.identity import mint
+from kit.identity import LEEWAY_SECONDS, LIFETIME_SECONDS, key_id, mint, public_pem
 from tests.callers import SIGNING_KEY, caller, granted
 from tests.conftest import app_of
 
 WRITER = "officer"
 ADMIN = Principal(id="x", name="x", grants=(Grant(Role.ADMINISTRATOR, None),))
+
+
+HERE = "registry"
+"""What the service of these tests calls itself."""
+NOW = int(time.time())
+CLAIMS = {
+    "iss": "kkb-gateway",
+    "aud": HERE,
+    "sub": "x",
+    "iat": NOW,
+    "exp": NOW + 86400,
+    "grants": [["administrator", None]],
+}
+KID = key_id(SIGNING_KEY.public_key())
+
+
+def signed(claims: dict[str, Any]) -> str:
+    return jwt.encode(claims, SIGNING_KEY, algorithm="EdDSA", headers={"kid": KID})
 
 
 async def count(tiny: httpx.AsyncClient, text: str) -> int:
@@ -59,14 +77,33 @@ class TestIdentity:
         [
             "",
             "nonsense",
-            mint(ADMIN, Ed25519PrivateKey.generate()),
-            mint(ADMIN, SIGNING_KEY, now=time.time() - 600),
-            jwt.encode({"sub": "x", "roles": ["administrator"]}, "", algorithm="none"),
-            jwt.encode({"iss": "kkb-gateway", "sub": "x", "iat": 1, "exp": 9e9}, "k" * 32, algorithm="HS256"),
-            jwt.encode({"iss": "else", "sub": "x", "iat": 1, "exp": 9e9}, SIGNING_KEY, algorithm="EdDSA"),
-            jwt.encode({"iss": "kkb-gateway", "sub": "x", "iat": 1}, SIGNING_KEY, algorithm="EdDSA"),
+            mint(ADMIN, Ed25519PrivateKey.generate(), HERE),
+            mint(ADMIN, SIGNING_KEY, HERE, now=time.time() - 600),
+            mint(ADMIN, SIGNING_KEY, HERE, now=time.time() + 600),
+            mint(ADMIN, SIGNING_KEY, "scoring"),
+            signed({**CLAIMS, "iss": "else"}),
+            signed({name: claim for name, claim in CLAIMS.items() if name != "exp"}),
+            signed({name: claim for name, claim in CLAIMS.items() if name != "aud"}),
+            jwt.encode(CLAIMS, SIGNING_KEY, algorithm="EdDSA"),
+            jwt.encode(CLAIMS, "", algorithm="none", headers={"kid": KID}),
+            jwt.encode(CLAIMS, "k" * 32, algorithm="HS256", headers={"kid": KID}),
+            jwt.encode(CLAIMS, public_pem(SIGNING_KEY.public_key())[-32:], algorithm="HS256", headers={"kid": KID}),
         ],
-        ids=["none", "garbage", "another key", "expired", "unsigned", "symmetric", "another issuer", "without expiry"],
+        ids=[
+            "none",
+            "garbage",
+            "another key",
+            "expired",
+            "not yet valid",
+            "another service",
+            "another issuer",
+            "without expiry",
+            "without audience",
+            "without key id",
+            "unsigned",
+            "symmetric",
+            "symmetric with the public key",
+        ],
     )
     async def test_only_the_gateways_tokens_count(self, tiny: httpx.AsyncClient, token: str) -> None:
         answer = await tiny.post("/notes", json={"text": "a"}, headers={IDENTITY_HEADER: token})
@@ -86,11 +123,13 @@ class TestIdentity:
         ids=str,
     )
     async def test_grants_that_are_none_open_nothing(self, tiny: httpx.AsyncClient, grants: Any) -> None:
-        now = int(time.time())
-        claims = {"iss": "kkb-gateway", "sub": "x", "iat": now, "exp": now + 60, "grants": grants}
-        token = jwt.encode({name: c for name, c in claims.items() if c is not ...}, SIGNING_KEY, algorithm="EdDSA")
+        token = signed({name: claim for name, claim in {**CLAIMS, "grants": grants}.items() if claim is not ...})
         answer = await tiny.post("/notes", json={"text": "a"}, headers={IDENTITY_HEADER: token})
         assert answer.status_code == 401
+
+    async def test_all_these_differ_from_a_good_one_in_one_thing(self, tiny: httpx.AsyncClient) -> None:
+        answer = await tiny.post("/notes", json={"text": "good"}, headers={IDENTITY_HEADER: signed(CLAIMS)})
+        assert answer.status_code == 201
 
     async def test_grants_side_by_side_are_answered_with_the_reason(self, tiny: httpx.AsyncClient) -> None:
         headers = granted(Grant(Role.OFFICER, "33.26"), Grant(Role.OFFICER, "33.27"))
@@ -99,10 +138,10 @@ class TestIdentity:
         assert "33.26" in answer.json()["detail"]
 
     async def test_a_remembered_token_expires(self, tiny: httpx.AsyncClient) -> None:
-        token = mint(ADMIN, SIGNING_KEY, now=time.time() - 58)
+        token = mint(ADMIN, SIGNING_KEY, HERE, now=time.time() - LIFETIME_SECONDS - LEEWAY_SECONDS + 3)
         headers = {IDENTITY_HEADER: token}
         assert (await tiny.post("/notes", json={"text": "soon"}, headers=headers)).status_code == 201
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while (await tiny.post("/notes", json={}, headers=headers)).status_code != 401:
             assert time.monotonic() < deadline
 

@@ -31,7 +31,7 @@ class TestImage:
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, target)
-        modules = "deploy.compose.identity_keys, kit.migrate, deploy.compose.healthy"
+        modules = "deploy.identity_keys, kit.migrate, deploy.compose.healthy"
         modules += ", services.registry.service, services.interventions.service, services.scoring.service, gateway.app"
         check = f"import {modules}, deploy, kit; assert kit.__file__.startswith({str(tmp_path)!r})"
         # A package that is found in the copy is not looked for in the checkout again.

@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.keys import rules
+from gateway.keys.keyring import Minted
 from kit import clock
 from kit.access import IDENTITY_HEADER, Grant, Principal, Role
 from kit.identity import mint
@@ -104,7 +105,7 @@ class TestNotOpening:
 class TestIdentity:
     @pytest.mark.parametrize("key", [SIGNING_KEY, Ed25519PrivateKey.generate()], ids=["stolen", "forged"])
     async def test_a_client_cannot_bring_its_own(self, gateway: Running, key: Ed25519PrivateKey) -> None:
-        header = {IDENTITY_HEADER: mint(ADMIN, key)}
+        header = {IDENTITY_HEADER: mint(ADMIN, key, "gateway")}
         assert (await gateway.client.get("/me", headers=header)).status_code == 401
         reader = await gateway.issue("reader", region="33")
         mine = {**header, **gateway.with_key(reader["key"])}
@@ -114,12 +115,15 @@ class TestIdentity:
     async def test_it_is_made_new_before_it_is_old(self, gateway: Running) -> None:
         keyring = gateway.gateway.own.state.keyring
         known = await keyring.check(gateway.admin_key)
-        first = keyring.identity(known)
-        assert keyring.identity(known) is first
-        known.identity_until = 0
-        claims = jwt.decode(first, SIGNING_KEY.public_key(), algorithms=["EdDSA"], issuer="kkb-gateway")
+        first = keyring.identity(known, "registry")
+        assert keyring.identity(known, "registry") is first
+        assert keyring.identity(known, "scoring") != first
+        known.identities["registry"] = Minted(first, 0)
+        claims = jwt.decode(
+            first, SIGNING_KEY.public_key(), algorithms=["EdDSA"], issuer="kkb-gateway", audience="registry"
+        )
         assert (claims["sub"], claims["exp"] - claims["iat"]) == (known.principal.id, 60)
-        assert keyring.identity(known) is not first
+        assert keyring.identity(known, "registry") is not first
 
 
 class TestLastUse:
