@@ -1,48 +1,81 @@
-"""Who calls, and may he: from the request's key to the identity that goes with it."""
+"""Who calls, and may he: from what a request shows to the identity that goes with it."""
 
 from __future__ import annotations
 
-from gateway.keys.keyring import Keyring
+from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
+
+from gateway.identities import Admitted, Identities
 from gateway.proxy.forwarding import Call
 from gateway.proxy.headers import Headers
 from gateway.proxy.routing import Operation
 from kit.problems import Unauthenticated
 
+_KEY = b"kkb_"
 
-class KeyAdmission:
-    """Lets callers in by their API key."""
 
-    def __init__(self, keyring: Keyring) -> None:
-        self._keyring = keyring
+class Credential(StrEnum):
+    """What a caller shows."""
+
+    KEY = "key"
+    OIDC = "oidc"
+    """A token of an identity provider that is trusted here."""
+
+
+Check = Callable[[str], Awaitable[Admitted]]
+"""From a credential to whom it lets in; raises Unauthenticated where it does not."""
+
+
+class Admission:
+    """Lets callers in by what they show."""
+
+    def __init__(self, checks: Mapping[Credential, Check], identities: Identities) -> None:
+        self._checks = checks
+        self._identities = identities
 
     async def __call__(self, call: Call, operation: Operation) -> None:
-        """Set the call's caller and identity.
+        """Set the call's caller, what he came with, and his identity.
 
         Raises:
-            Unauthenticated: no key, several different ones, or one that does not open the door.
+            Unauthenticated: no credential, several different ones, or one that does not open the door.
             Forbidden: none of his grants allows what the operation needs.
             RegionForbidden: it concerns the whole country, and his grants do not.
+            Unavailable: the credential cannot be checked just now.
         """
-        known = await self._keyring.check(presented(call.headers))
-        call.caller_id = known.principal.id
-        known.principal.allowing(operation.scopes, whole_country=operation.whole_country)
-        call.identity = self._keyring.identity(known, operation.service)
+        credential, text = presented(call.headers)
+        check = self._checks.get(credential)
+        if check is None:
+            raise Unauthenticated("this is not a key")
+        admitted = await check(text)
+        call.caller_id = admitted.principal.id
+        call.credential = credential
+        admitted.principal.allowing(operation.scopes, whole_country=operation.whole_country)
+        call.identity = self._identities.of(admitted, operation.service)
 
 
-def presented(headers: Headers) -> str:
-    """The key in `Authorization: Bearer` or `X-API-Key`.
+def presented(headers: Headers) -> tuple[Credential, str]:
+    """What the request shows: in `Authorization: Bearer` or `X-API-Key`.
 
     Raises:
-        Unauthenticated: there is none, or there are different ones: choosing would be guessing.
+        Unauthenticated: there is nothing, or there are different things: choosing would be guessing.
     """
-    found = {value.strip() for name, value in headers if name == b"x-api-key"}
-    for value in (value for name, value in headers if name == b"authorization"):
-        scheme, _, credentials = value.partition(b" ")
-        if scheme.lower() != b"bearer":
-            raise Unauthenticated("Authorization takes the form: Bearer kkb_...")
-        found.add(credentials.strip())
+    found = set()
+    for name, value in headers:
+        if name == b"authorization":
+            found.add(_bearer(value))
+        elif name == b"x-api-key":
+            found.add((Credential.KEY, value.strip()))
     if not found:
         raise Unauthenticated("no key was sent")
     if len(found) > 1:
         raise Unauthenticated("two different keys were sent")
-    return found.pop().decode("latin-1")
+    credential, text = found.pop()
+    return credential, text.decode("latin-1")
+
+
+def _bearer(value: bytes) -> tuple[Credential, bytes]:
+    scheme, _, text = value.partition(b" ")
+    if scheme.lower() != b"bearer":
+        raise Unauthenticated("Authorization takes the form: Bearer kkb_...")
+    text = text.strip()
+    return Credential.KEY if text.startswith(_KEY) else Credential.OIDC, text

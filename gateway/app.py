@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from gateway import metrics
-from gateway.admission import KeyAdmission
+from gateway.admission import Admission, Check, Credential
 from gateway.contract import merged_document, own_document
 from gateway.docs import page
 from gateway.docs.merge import Document
 from gateway.door import Door
+from gateway.identities import Identities
 from gateway.keys.bootstrap import Bootstrap
 from gateway.keys.keyring import Keyring
 from gateway.limits.ceiling import Ceiling
 from gateway.limits.charging import Limits
 from gateway.observing import observe
+from gateway.oidc.issuer_keys import IssuerKeys
+from gateway.oidc.schemas import read_oidc_file
+from gateway.oidc.verification import TokenVerifier
 from gateway.proxy.connections import Pool
 from gateway.proxy.forwarding import Forwarder
 from gateway.proxy.listening import guarded
@@ -59,7 +63,12 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
     own.state.pools = pools
     own.state.database = database
     own.state.signer = identity.Signer(settings.identity_private_key_file)
-    own.state.keyring = Keyring(database, own.state.signer, settings.key_cache_seconds)
+    own.state.keyring = Keyring(database, settings.key_cache_seconds)
+    own.state.oidc = TokenVerifier(
+        read_oidc_file(settings.oidc_file, plain_http=settings.oidc_plain_http),
+        settings.oidc_key_limits,
+        plain_http=settings.oidc_plain_http,
+    )
     own.state.bootstrap = Bootstrap(database, settings.admin_key_file)
     own.state.verify_identity = identity.Verifier(
         identity.AcceptedKeys.of_file(settings.identity_public_key_file), SERVICE.name
@@ -74,13 +83,19 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
         table=_table(documents),
         forwarder=forwarder,
         own=own,
-        admit=KeyAdmission(own.state.keyring),
+        admit=Admission(_checks(own), Identities(own.state.signer)),
         origin=Origin(settings.trusted_proxies),
         limits=Limits(settings.quotas, settings.strangers),
         ceiling=own.state.ceiling,
         observe=observe,
     )
     return Gateway(door, _health_of(own, forwarder), own, pools, guarded(own.state.ceiling))
+
+
+def _checks(own: FastAPI) -> dict[Credential, Check]:
+    oidc: TokenVerifier = own.state.oidc
+    trusting: dict[Credential, Check] = {Credential.OIDC: oidc.check} if oidc.keys else {}
+    return {Credential.KEY: own.state.keyring.check, **trusting}
 
 
 def _pools(settings: GatewaySettings) -> dict[str, Pool]:
@@ -101,10 +116,12 @@ def _table(documents: Mapping[str, Document]) -> RoutingTable:
 @asynccontextmanager
 async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
     keyring: Keyring = own.state.keyring
+    issuers: Mapping[str, IssuerKeys] = own.state.oidc.keys
     dsn = str(own.state.settings.database_url).replace("+asyncpg", "", 1)
     own.state.tasks = [
         asyncio.create_task(keep_running("the listener for revoked keys", lambda: keyring.listen(dsn))),
         asyncio.create_task(keep_running("the note of keys' use", keyring.note_use)),
+        *(asyncio.create_task(keep_running(f"the keys of {name}", keys.keep_fresh)) for name, keys in issuers.items()),
     ]
     first = asyncio.create_task(own.state.bootstrap.run())
     own.state.ceiling.start()
@@ -117,6 +134,8 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
         await asyncio.gather(first, *own.state.tasks, return_exceptions=True)
         for pool in own.state.pools.values():
             pool.close()
+        for keys in issuers.values():
+            await keys.close()
         await keyring.write_use()
         await own.state.database.close()
 
@@ -132,5 +151,6 @@ def _health_of(own: FastAPI, forwarder: Forwarder) -> Health:
 
     # Services are shown only: one that is away must not take the door to the others down with it.
     services = {service: own.state.pools[service].check for service in own.state.settings.urls}
+    issuers = {f"issuer {name}": keys.check for name, keys in own.state.oidc.keys.items()}
     needed = database_checks(own.state.database, SERVICE.name) | {"administrator": administrator}
-    return Health(alive=alive, ready=needed, noted=services, metrics=WITHOUT_EVENTS, on_drain=forwarder.drain)
+    return Health(alive=alive, ready=needed, noted=services | issuers, metrics=WITHOUT_EVENTS, on_drain=forwarder.drain)

@@ -48,6 +48,12 @@ _SCHEMES = {
         "name": "X-API-Key",
         "description": "Kunci API yang sama, bagi sistem yang tidak dapat mengirim `Authorization`",
     },
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "Token akses dari penyedia identitas kantor Anda (OpenID Connect), bila dipercaya platform ini",
+    },
 }
 
 

@@ -138,8 +138,8 @@ class Door:
         headers += [(name, value) for name, value in call.headers if name in {b"host", b"content-length"}]
         if call.identity is not None:
             headers.append((IDENTITY, call.identity))
-        client = {"client": (call.client, 0), "scheme": call.scheme}
-        inner = {**scope, **client, "headers": headers, "method": call.operation.method}
+        seen = {"client": (call.client, 0), "scheme": call.scheme, "call": call}
+        inner = {**scope, **seen, "headers": headers, "method": call.operation.method}
         await self._own(inner, await self._forwarder.whole_body(call, receive), _marked(call, send))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from prometheus_client import Counter, Gauge
 
@@ -21,6 +22,25 @@ CEILING = Gauge(
     "kkb_gateway_ceiling_requests_per_second", "Requests a second that are taken on at most; +Inf while all are"
 )
 LAG = Gauge("kkb_gateway_loop_lag_seconds", "How late the event loop was when it was last looked at")
+
+OIDC_FETCHES = Counter("kkb_gateway_oidc_fetches_total", "Fetches of an issuer's keys", ["issuer", "outcome"])
+OIDC_REFUSALS = Counter("kkb_gateway_oidc_refused_total", "Tokens of issuers refused, by reason", ["issuer", "reason"])
+OIDC_KEYS_AGE = Gauge(
+    "kkb_gateway_oidc_keys_age_seconds", "Age of an issuer's keys; +Inf while there are none", ["issuer"]
+)
+
+
+class _Aging(Protocol):
+    @property
+    def age(self) -> float:
+        """Seconds."""
+
+
+def watch_oidc_keys(issuer: str, keys: _Aging) -> None:
+    """Show an issuer's figures from the start."""
+    OIDC_KEYS_AGE.labels(issuer).set_function(lambda: keys.age)
+    for outcome in ("ok", "failed"):
+        OIDC_FETCHES.labels(issuer, outcome)
 
 
 def watch_pools(pools: Mapping[str, Pool]) -> None:

@@ -11,12 +11,13 @@ from pydantic_settings import NoDecode
 from gateway.limits.buckets import QUOTA, Quota
 from gateway.limits.ceiling import CeilingLimits
 from gateway.limits.classes import LimitClass
+from gateway.oidc.issuer_keys import KeyLimits
 from gateway.proxy.connections import PoolLimits
 from gateway.proxy.forwarding import ForwardLimits
 from gateway.proxy.origin import Network, parse_network
 from kit.settings import ProcessSettings
 
-_POOL, _FORWARD, _CEILING = PoolLimits(), ForwardLimits(), CeilingLimits()
+_POOL, _FORWARD, _CEILING, _KEYS = PoolLimits(), ForwardLimits(), CeilingLimits(), KeyLimits()
 
 
 def _quota(text: str, what: str) -> Any:
@@ -51,6 +52,13 @@ class GatewaySettings(ProcessSettings):
     ceiling_lag_seconds: float = Field(
         _CEILING.lag_seconds, gt=0, description="How late the event loop may be before requests are refused"
     )
+    oidc_file: Path | None = Field(
+        None, description="JSON file of the identity providers that are trusted, and what their claims grant"
+    )
+    oidc_plain_http: bool = Field(False, description="Tests and development only: fetch issuers' keys without TLS")
+    oidc_renew_seconds: float = Field(_KEYS.renew, gt=0, description="Age at which an issuer's keys are fetched anew")
+    oidc_keep_seconds: float = Field(_KEYS.keep, gt=0, description="Age up to which they are used while it is away")
+    oidc_pause_seconds: float = Field(_KEYS.pause, gt=0, description="Shortest time between two fetches of them")
     max_body_bytes: int = Field(_FORWARD.body_bytes, ge=1, description="Largest request body")
     total_seconds: float = Field(_FORWARD.total_seconds, gt=0, description="Longest request, both bodies included")
     upstream_connections: int = Field(_POOL.connections, ge=1, description="Most connections to one service")
@@ -89,6 +97,11 @@ class GatewaySettings(ProcessSettings):
     def ceiling_limits(self) -> CeilingLimits:
         """When the gateway as a whole has too much to do."""
         return CeilingLimits(lag_seconds=self.ceiling_lag_seconds)
+
+    @property
+    def oidc_key_limits(self) -> KeyLimits:
+        """How long issuers' keys are kept."""
+        return KeyLimits(renew=self.oidc_renew_seconds, keep=self.oidc_keep_seconds, pause=self.oidc_pause_seconds)
 
     @property
     def pool_limits(self) -> PoolLimits:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Security
+from fastapi import APIRouter, Request, Security
 
 from gateway.callers.schemas import Me
 from kit.access import Principal, Scope, known_principal
@@ -15,6 +15,6 @@ Myself = Annotated[Principal, Security(known_principal, scopes=[Scope.SELF_READ.
 
 
 @router.get("/me")
-async def get_me(myself: Myself) -> Me:
+async def get_me(myself: Myself, request: Request) -> Me:
     """Who you are to the platform, and what you may do where."""
-    return Me.of(myself)
+    return Me.of(myself, request.scope["call"].credential)

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.regions import RegionCode
+from gateway.admission import Credential
 from kit.access import Grant, Principal, Role, Scope, check_grants
 
 _MOST_GRANTS = 50
@@ -49,15 +50,18 @@ Grants = Annotated[list[GrantIn], Field(min_length=1, max_length=_MOST_GRANTS), 
 class Me(BaseModel):
     """Who you are to the platform, and what you may do where."""
 
-    id: str = Field(description="Id of your key")
+    id: str = Field(description="Id of your key, or what your person is called here: `oidc:...`")
     name: str
+    credential: Credential = Field(
+        description="What you came with: `key`; `oidc`, a token of your office's identity provider"
+    )
     roles: list[Role]
     scopes: list[Scope]
     region: str | None = Field(description="Region subtree of your grants, the widest; null: the whole country")
     grants: list[GrantOut] = Field(description="What was granted to you: each a role and where it is good for")
 
     @classmethod
-    def of(cls, principal: Principal) -> Self:
+    def of(cls, principal: Principal, credential: Credential) -> Self:
         """As he sees himself.
 
         Raises:
@@ -66,6 +70,7 @@ class Me(BaseModel):
         return cls(
             id=principal.id,
             name=principal.name,
+            credential=credential,
             roles=sorted({grant.role for grant in principal.grants}),
             scopes=sorted(principal.scopes),
             region=principal.caller([Scope.SELF_READ]).region,

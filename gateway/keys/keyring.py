@@ -1,4 +1,4 @@
-"""The keys the door knows right now: from the key a client presents to the identity a service trusts."""
+"""The keys the door knows right now: whose they are and whether they open it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import asyncpg
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gateway.identities import Minted
 from gateway.keys import rules, store
 from gateway.keys.schemas import KeyStatus, status_of
 from gateway.keys.tables import ApiKey
 from kit import clock
 from kit.access import Grant, Principal, Role
 from kit.database import Database
-from kit.identity import LIFETIME_SECONDS, Signer
 from kit.problems import CONNECTION_LOST, Unauthenticated, is_database_away
 
 log = logging.getLogger(__name__)
@@ -29,19 +29,8 @@ _DEAF_CACHE_SECONDS = 2.0
 _PING_SECONDS = 5.0
 _RECONNECT_SECONDS = 1.0
 _NOTE_USE_SECONDS = 60.0
-_IDENTITY_REUSED_SECONDS = LIFETIME_SECONDS / 2
-"""A minted identity is used for half its life: what leaves here is good for at least the other half."""
 
 _REFUSALS = {KeyStatus.EXPIRED: "the key has expired", KeyStatus.REVOKED: "the key has been revoked"}
-
-
-@dataclass(frozen=True, slots=True)
-class Minted:
-    """An identity ready for the header."""
-
-    token: bytes
-    until: float
-    """Unix time."""
 
 
 @dataclass(slots=True)
@@ -53,15 +42,13 @@ class Known:
     loaded_at: float
     """Monotonic time."""
     identities: dict[str, Minted] = field(default_factory=dict)
-    """By service: an identity is for one, so that none can use it at another."""
 
 
 class Keyring:
-    """Checks keys, remembers them for a short while, and signs identities."""
+    """Checks keys and remembers them for a short while."""
 
-    def __init__(self, database: Database, signer: Signer, cache_seconds: float) -> None:
+    def __init__(self, database: Database, cache_seconds: float) -> None:
         self._database = database
-        self._signer = signer
         self._cache_seconds = cache_seconds
         self._known: dict[UUID, Known] = {}
         self._loading: dict[UUID, asyncio.Task[Known]] = {}
@@ -87,15 +74,6 @@ class Keyring:
             raise Unauthenticated(_REFUSALS[status])
         self._used.add(presented.id)
         return known
-
-    def identity(self, known: Known, service: str) -> bytes:
-        """The signed identity of a key's caller for a service, ready for the header."""
-        now = time.time()
-        minted = known.identities.get(service)
-        if minted is None or now >= minted.until:
-            token = self._signer.mint(known.principal, service, now).encode()
-            minted = known.identities[service] = Minted(token, now + _IDENTITY_REUSED_SECONDS)
-        return minted.token
 
     def forget(self, key_id: UUID) -> None:
         """Ask the database again before this key opens the door."""

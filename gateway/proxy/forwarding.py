@@ -48,6 +48,8 @@ class Call:
     operation: Operation | None = None
     identity: bytes | None = None
     caller_id: str | None = None
+    credential: str | None = None
+    """What the caller came with: its kind, never itself."""
     added: Headers = field(init=False)
     """Headers that the door adds to the answer."""
     status: int = 0

@@ -76,14 +76,16 @@ async def test_tricks_are_refused(gateway: Running, path: str) -> None:
     assert (await get(gateway, path)).status_code == 400
 
 
-async def test_the_contract_is_open_and_names_both_ways_to_send_a_key(gateway: Running) -> None:
+async def test_the_contract_is_open_and_names_every_way_in(gateway: Running) -> None:
     answer = await gateway.client.get("/openapi.json")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     document = answer.json()
     assert document["openapi"] == "3.1.0"
     assert document["servers"] == [{"url": "/"}]
-    assert set(document["components"]["securitySchemes"]) == {"key", "key_header"}
-    assert document["paths"]["/api/v1/me"]["get"]["security"] == [{"key": ["self:read"]}, {"key_header": ["self:read"]}]
+    assert set(document["components"]["securitySchemes"]) == {"key", "key_header", "token"}
+    assert document["paths"]["/api/v1/me"]["get"]["security"] == [
+        {way: ["self:read"]} for way in ("key", "key_header", "token")
+    ]
     assert "Kampung" in document["info"]["title"]
 
 

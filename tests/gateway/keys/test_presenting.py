@@ -10,8 +10,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.identities import Identities, Minted
 from gateway.keys import rules
-from gateway.keys.keyring import Minted
 from kit import clock
 from kit.access import IDENTITY_HEADER, Grant, Principal, Role
 from kit.identity import mint
@@ -40,6 +40,7 @@ class TestOpening:
         assert me == {
             "id": key["id"],
             "name": "Pemantau",
+            "credential": "key",
             "roles": ["operator"],
             "scopes": ["changes:read", "events:operate", "self:read"],
             "region": "76",
@@ -113,17 +114,17 @@ class TestIdentity:
         assert (await gateway.client.get("/keys", headers=mine)).status_code == 403
 
     async def test_it_is_made_new_before_it_is_old(self, gateway: Running) -> None:
-        keyring = gateway.gateway.own.state.keyring
-        known = await keyring.check(gateway.admin_key)
-        first = keyring.identity(known, "registry")
-        assert keyring.identity(known, "registry") is first
-        assert keyring.identity(known, "scoring") != first
+        state = gateway.gateway.own.state
+        known, identities = await state.keyring.check(gateway.admin_key), Identities(state.signer)
+        first = identities.of(known, "registry")
+        assert identities.of(known, "registry") is first
+        assert identities.of(known, "scoring") != first
         known.identities["registry"] = Minted(first, 0)
         claims = jwt.decode(
             first, SIGNING_KEY.public_key(), algorithms=["EdDSA"], issuer="kkb-gateway", audience="registry"
         )
         assert (claims["sub"], claims["exp"] - claims["iat"]) == (known.principal.id, 60)
-        assert keyring.identity(known, "registry") is not first
+        assert identities.of(known, "registry") is not first
 
 
 class TestLastUse:
