@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
-from gateway import metrics
 from gateway.admission import Admission, Check, Credential
 from gateway.contract import merged_document, own_document
 from gateway.docs import page
@@ -25,11 +24,11 @@ from gateway.observing import observe
 from gateway.oidc.issuer_keys import IssuerKeys
 from gateway.oidc.schemas import read_oidc_file
 from gateway.oidc.verification import TokenVerifier
-from gateway.proxy.connections import Pool
 from gateway.proxy.forwarding import Forwarder
 from gateway.proxy.listening import guarded
 from gateway.proxy.origin import Origin
-from gateway.proxy.routing import Operation, RoutingTable, waiting_pool
+from gateway.proxy.replicas import Replica, Replicas
+from gateway.proxy.routing import Operation, RoutingTable
 from gateway.service import SERVICE
 from gateway.settings import GatewaySettings
 from kit import identity
@@ -48,7 +47,7 @@ class Gateway:
     door: Door
     health: Health
     own: FastAPI
-    pools: Mapping[str, Pool]
+    services: Mapping[str, Replicas]
     protocol: type[asyncio.Protocol]
     """How it listens to clients."""
 
@@ -57,10 +56,10 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
     """The gateway for these settings, before the services with these contracts (by service)."""
     own = contract_application(SERVICE, lifespan=_lifespan)
     own.include_router(page.router)
-    pools = _pools(settings)
+    services = _services(settings)
     database = Database.of(settings, "kkb-gateway")
     own.state.settings = settings
-    own.state.pools = pools
+    own.state.services = services
     own.state.database = database
     own.state.signer = identity.Signer(settings.identity_private_key_file)
     own.state.keyring = Keyring(database, settings.key_cache_seconds)
@@ -77,8 +76,7 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
     whole = merged_document(**documents, own=own_document())
     own.state.contract = page.Static(json.dumps(whole, ensure_ascii=False).encode(), "application/json")
     watch_pool(database.engine)
-    metrics.watch_pools(pools)
-    forwarder = Forwarder(pools, settings.forward_limits)
+    forwarder = Forwarder(services, settings.forward_limits)
     door = Door(
         table=_table(documents),
         forwarder=forwarder,
@@ -89,7 +87,7 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
         ceiling=own.state.ceiling,
         observe=observe,
     )
-    return Gateway(door, _health_of(own, forwarder), own, pools, guarded(own.state.ceiling))
+    return Gateway(door, _health_of(own, forwarder), own, services, guarded(own.state.ceiling))
 
 
 def _checks(own: FastAPI) -> dict[Credential, Check]:
@@ -98,10 +96,12 @@ def _checks(own: FastAPI) -> dict[Credential, Check]:
     return {Credential.KEY: own.state.keyring.check, **trusting}
 
 
-def _pools(settings: GatewaySettings) -> dict[str, Pool]:
-    pools = {service: Pool(url, settings.pool_limits) for service, url in settings.urls.items()}
-    waiting = {waiting_pool(service): Pool(url, settings.waiting_pool_limits) for service, url in settings.urls.items()}
-    return pools | waiting
+def _services(settings: GatewaySettings) -> dict[str, Replicas]:
+    limits = settings.pool_limits, settings.waiting_pool_limits, settings.breaker_limits
+    return {
+        service: Replicas(service, [Replica(url, *limits) for url in urls], settings.replica_limits)
+        for service, urls in settings.urls.items()
+    }
 
 
 def _table(documents: Mapping[str, Document]) -> RoutingTable:
@@ -122,6 +122,10 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(keep_running("the listener for revoked keys", lambda: keyring.listen(dsn))),
         asyncio.create_task(keep_running("the note of keys' use", keyring.note_use)),
         *(asyncio.create_task(keep_running(f"the keys of {name}", keys.keep_fresh)) for name, keys in issuers.items()),
+        *(
+            asyncio.create_task(keep_running(f"the watch of {service.service}", service.watch))
+            for service in own.state.services.values()
+        ),
     ]
     first = asyncio.create_task(own.state.bootstrap.run())
     own.state.ceiling.start()
@@ -132,10 +136,10 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
         for task in (first, *own.state.tasks):
             task.cancel()
         await asyncio.gather(first, *own.state.tasks, return_exceptions=True)
-        for pool in own.state.pools.values():
-            pool.close()
         for keys in issuers.values():
             await keys.close()
+        for service in own.state.services.values():
+            service.close()
         await keyring.write_use()
         await own.state.database.close()
 
@@ -150,7 +154,7 @@ def _health_of(own: FastAPI, forwarder: Forwarder) -> Health:
         return missing
 
     # Services are shown only: one that is away must not take the door to the others down with it.
-    services = {service: own.state.pools[service].check for service in own.state.settings.urls}
     issuers = {f"issuer {name}": keys.check for name, keys in own.state.oidc.keys.items()}
+    services = {name: service.check for name, service in own.state.services.items()}
     needed = database_checks(own.state.database, SERVICE.name) | {"administrator": administrator}
     return Health(alive=alive, ready=needed, noted=services | issuers, metrics=WITHOUT_EVENTS, on_drain=forwarder.drain)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
 from prometheus_client import Counter, Gauge
-
-from gateway.proxy.connections import Pool
 
 SERVICE_ANSWERS = Counter("kkb_gateway_answers_total", "Requests by the service they were for", ["service", "status"])
 FAILURES = Counter(
@@ -22,6 +19,18 @@ CEILING = Gauge(
     "kkb_gateway_ceiling_requests_per_second", "Requests a second that are taken on at most; +Inf while all are"
 )
 LAG = Gauge("kkb_gateway_loop_lag_seconds", "How late the event loop was when it was last looked at")
+RETRIES = Counter(
+    "kkb_gateway_retries_total", "Requests sent to a second replica, by what the first did", ["service", "why"]
+)
+RETRIES_REFUSED = Counter(
+    "kkb_gateway_retries_refused_total", "Requests not sent to a second replica because too many were", ["service"]
+)
+REPLICA_READY = Gauge("kkb_gateway_replica_ready", "1 while a replica says that it is ready", ["service", "replica"])
+BREAKER = Gauge(
+    "kkb_gateway_breaker_state",
+    "0 closed, 1 half open: one request is tried, 2 open: none is sent",
+    ["service", "replica"],
+)
 
 OIDC_FETCHES = Counter("kkb_gateway_oidc_fetches_total", "Fetches of an issuer's keys", ["issuer", "outcome"])
 OIDC_REFUSALS = Counter("kkb_gateway_oidc_refused_total", "Tokens of issuers refused, by reason", ["issuer", "reason"])
@@ -41,15 +50,3 @@ def watch_oidc_keys(issuer: str, keys: _Aging) -> None:
     OIDC_KEYS_AGE.labels(issuer).set_function(lambda: keys.age)
     for outcome in ("ok", "failed"):
         OIDC_FETCHES.labels(issuer, outcome)
-
-
-def watch_pools(pools: Mapping[str, Pool]) -> None:
-    """Read the pools' figures whenever Prometheus asks."""
-    for service, pool in pools.items():
-        _watch(service, pool)
-
-
-def _watch(service: str, pool: Pool) -> None:
-    CONNECTIONS_OPEN.labels(service).set_function(lambda: float(pool.open))
-    CONNECTIONS_IDLE.labels(service).set_function(lambda: float(pool.idle))
-    WAITING.labels(service).set_function(lambda: float(pool.waiting))

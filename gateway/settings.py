@@ -12,12 +12,21 @@ from gateway.limits.buckets import QUOTA, Quota
 from gateway.limits.ceiling import CeilingLimits
 from gateway.limits.classes import LimitClass
 from gateway.oidc.issuer_keys import KeyLimits
+from gateway.proxy.breaker import BreakerLimits
 from gateway.proxy.connections import PoolLimits
 from gateway.proxy.forwarding import ForwardLimits
 from gateway.proxy.origin import Network, parse_network
+from gateway.proxy.replicas import ReplicaLimits
 from kit.settings import ProcessSettings
 
-_POOL, _FORWARD, _CEILING, _KEYS = PoolLimits(), ForwardLimits(), CeilingLimits(), KeyLimits()
+_POOL, _FORWARD, _CEILING, _REPLICA, _BREAKER, _KEYS = (
+    PoolLimits(),
+    ForwardLimits(),
+    CeilingLimits(),
+    ReplicaLimits(),
+    BreakerLimits(),
+    KeyLimits(),
+)
 
 
 def _quota(text: str, what: str) -> Any:
@@ -28,15 +37,22 @@ def _networks(text: Any) -> Any:
     return tuple(parse_network(one) for one in text.split(",") if one.strip()) if isinstance(text, str) else text
 
 
+def _separated(text: Any) -> Any:
+    return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
+
+
+Addresses = Annotated[tuple[HttpUrl, ...], NoDecode, BeforeValidator(_separated), Field(min_length=1)]
+
+
 class GatewaySettings(ProcessSettings):
     """What the gateway needs to know besides what every process does."""
 
     identity_private_key_file: Path = Field(
         description="Ed25519 private key (PEM) that callers' identities are signed with; read again when it changes"
     )
-    registry_url: HttpUrl = Field(description="http://host:port of the registry")
-    interventions_url: HttpUrl = Field(description="http://host:port of the interventions service")
-    scoring_url: HttpUrl = Field(description="http://host:port of the scoring service")
+    registry_url: Addresses = Field(description="http://host:port of the registry's replicas, separated by commas")
+    interventions_url: Addresses = Field(description="The same of the interventions service")
+    scoring_url: Addresses = Field(description="The same of the scoring service")
     admin_key_file: Path | None = Field(
         None, description="Where the first administrator's key is written (mode 0600) when there is no valid one"
     )
@@ -61,21 +77,35 @@ class GatewaySettings(ProcessSettings):
     oidc_pause_seconds: float = Field(_KEYS.pause, gt=0, description="Shortest time between two fetches of them")
     max_body_bytes: int = Field(_FORWARD.body_bytes, ge=1, description="Largest request body")
     total_seconds: float = Field(_FORWARD.total_seconds, gt=0, description="Longest request, both bodies included")
-    upstream_connections: int = Field(_POOL.connections, ge=1, description="Most connections to one service")
+    upstream_connections: int = Field(
+        _POOL.connections, ge=1, description="Most connections to one replica of a service"
+    )
     upstream_followers: int = Field(
-        100, ge=1, description="Most connections to one service for requests that wait for changes, beside the others"
+        100, ge=1, description="Most connections to one replica for requests that wait for changes, beside the others"
     )
     upstream_waiting: int = Field(_POOL.waiting, ge=0, description="Most requests waiting for a connection")
     upstream_wait_seconds: float = Field(_POOL.wait_seconds, gt=0)
     upstream_connect_seconds: float = Field(_POOL.connect_seconds, gt=0)
     upstream_first_byte_seconds: float = Field(_POOL.first_byte_seconds, gt=0)
     upstream_idle_seconds: float = Field(_POOL.idle_seconds, gt=0, description="Below the services' keep-alive time")
+    upstream_probe_seconds: float = Field(
+        _REPLICA.probe_seconds, gt=0, description="How often each replica is asked whether it is ready"
+    )
+    upstream_retry_share: float = Field(
+        _REPLICA.retry_share, ge=0, le=1, description="Most requests sent to a second replica, of all to a service"
+    )
+    upstream_breaker_failures: int = Field(
+        _BREAKER.failures, ge=1, description="Failures within ten seconds after which a replica is left alone"
+    )
+    upstream_breaker_seconds: float = Field(
+        _BREAKER.longest_seconds, ge=1, description="Longest time that a replica is left alone"
+    )
 
     @property
-    def urls(self) -> dict[str, str]:
-        """Services by name."""
+    def urls(self) -> dict[str, list[str]]:
+        """Addresses of each service's replicas."""
         urls = {"registry": self.registry_url, "interventions": self.interventions_url, "scoring": self.scoring_url}
-        return {service: str(url) for service, url in urls.items()}
+        return {service: [str(url) for url in each] for service, each in urls.items()}
 
     @property
     def quotas(self) -> dict[LimitClass, Quota]:
@@ -114,6 +144,16 @@ class GatewaySettings(ProcessSettings):
             first_byte_seconds=self.upstream_first_byte_seconds,
             idle_seconds=self.upstream_idle_seconds,
         )
+
+    @property
+    def replica_limits(self) -> ReplicaLimits:
+        """How replicas are watched."""
+        return ReplicaLimits(probe_seconds=self.upstream_probe_seconds, retry_share=self.upstream_retry_share)
+
+    @property
+    def breaker_limits(self) -> BreakerLimits:
+        """When a replica is left alone."""
+        return BreakerLimits(failures=self.upstream_breaker_failures, longest_seconds=self.upstream_breaker_seconds)
 
     @property
     def waiting_pool_limits(self) -> PoolLimits:

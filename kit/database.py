@@ -33,7 +33,8 @@ from sqlalchemy.event import listen
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from kit import failpoints
+from kit import deadlines, failpoints
+from kit.problems import Unavailable
 from kit.settings import ProcessSettings
 
 NAMING = {
@@ -144,7 +145,9 @@ def _give_no_closed_connection(connection: Any, _record: Any, _proxy: Any) -> No
 
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
     database: Database = request.app.state.database
-    async with asyncio.timeout(database.request_seconds), database.transaction() as session:
+    if deadlines.is_over():
+        raise Unavailable(deadlines.OVER)
+    async with asyncio.timeout(deadlines.within(database.request_seconds)), database.transaction() as session:
         yield session
 
 

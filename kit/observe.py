@@ -8,13 +8,17 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kit import API, logs, metrics
+from kit import API, deadlines, logs, metrics
 from kit.ids import uuid7
+from kit.ops import Health
 from kit.problems import InternalProblem, Unavailable, is_database_away, problem_response
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _NO_ROUTE = "(none)"
+READY_PATH = "/readyz"
+"""Where a service says on its API's port, to whoever shares out requests, whether it is ready; not in its contract."""
+
 log = logging.getLogger("access")
 
 
@@ -33,23 +37,32 @@ def traceparent_of(given: str | None) -> str:
 class Observed:
     """ASGI middleware around a service."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, health: Health | None = None) -> None:
         self._app = app
+        self._health = health
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, counted and logged."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if self._health is not None and scope["path"] == READY_PATH:
+            await _say_ready(self._health, send)
+            return
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        deadlines.begin(headers.get(deadlines.REMAINING_HEADER.encode()))
         request_id = request_id_of(headers.get(b"x-request-id"))
         logs.request_id.set(request_id)
         logs.traceparent.set(traceparent_of(headers.get(b"traceparent")))
         started = time.perf_counter()
-        answer = _Answer(send, request_id)
+        answer = _Answer(send, request_id, closing=self._health is not None and self._health.draining)
         with metrics.IN_FLIGHT.track_inprogress():
             try:
-                await self._app(scope, receive, answer.send)
+                if deadlines.is_over():
+                    refusal = problem_response(Unavailable(deadlines.OVER), scope["path"])
+                    await refusal(scope, receive, answer.send)
+                else:
+                    await self._app(scope, receive, answer.send)
             except Exception as error:  # noqa: BLE001 - the last line of defence, logged with its trace
                 await _answer_defect(error, answer, scope, receive)
         _record(scope, answer.status, time.perf_counter() - started)
@@ -58,16 +71,26 @@ class Observed:
 class _Answer:
     """Passes the answer on and remembers its status."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, *, closing: bool) -> None:
         self._send = send
-        self._request_id = request_id.encode("latin-1")
+        self._added = [(b"x-request-id", request_id.encode("latin-1"))]
+        if closing:
+            # a process that ends uses up its connections: what came on one just as it closes would be lost
+            self._added.append((b"connection", b"close"))
         self.status = 0
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message["headers"], (b"x-request-id", self._request_id)]
+            message["headers"] = [*message["headers"], *self._added]
         await self._send(message)
+
+
+async def _say_ready(health: Health, send: Send) -> None:
+    """Neither counted nor logged: it is asked every second or two."""
+    status = 200 if await health.is_ready() else 503
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _answer_defect(error: Exception, answer: _Answer, scope: Scope, receive: Receive) -> None:

@@ -233,7 +233,8 @@ def run(service: Service, settings: ServiceSettings) -> None:
 
     async def main() -> None:
         app = application(service, settings)
-        await serve(Observed(app), health_of(app), settings)
+        health = health_of(app)
+        await serve(Observed(app, health), health, settings)
 
     run_main(main)
 

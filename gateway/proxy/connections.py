@@ -329,6 +329,8 @@ class Pool:
         self._slots = asyncio.Semaphore(limits.connections)
         self.waiting = 0
         """Requests waiting for a slot."""
+        self.outstanding = 0
+        """Exchanges under way, and requests waiting for a slot."""
         self._idle: list[Connection] = []
 
     @property
@@ -343,11 +345,11 @@ class Pool:
             Busy: no connection became free in time, or too many are waiting already.
             Unreachable: the service does not accept connections.
         """
-        await self._slot()
+        self.outstanding += 1
         try:
-            connection = self._idle_one(discard=fresh) or await self._connect()
+            connection = await self._connection(fresh=fresh)
         except BaseException:
-            self._slots.release()
+            self.outstanding -= 1
             raise
         return connection.begin(method)
 
@@ -357,6 +359,7 @@ class Pool:
             connection.reused = True
             connection.idle_since = asyncio.get_running_loop().time()
             self._idle.append(connection)
+        self.outstanding -= 1
         self._slots.release()
 
     def lost(self, connection: Connection) -> None:
@@ -378,6 +381,14 @@ class Pool:
             return failure.detail
         connection.transport.abort()
         return None
+
+    async def _connection(self, *, fresh: bool) -> Connection:
+        await self._slot()
+        try:
+            return self._idle_one(discard=fresh) or await self._connect()
+        except BaseException:
+            self._slots.release()
+            raise
 
     async def _slot(self) -> None:
         if not self._slots.locked():

@@ -32,10 +32,20 @@ class Busy(UpstreamFailure):
     kind, problem, detail = "busy", Unavailable, "the service has too much to do; nothing was carried out"
 
 
+class LeftAlone(UpstreamFailure):
+    """The circuit breakers of all its replicas are open."""
+
+    kind, problem, detail = "open", Unavailable, "the service failed again and again and is left alone for a moment"
+
+
 class ClosedEarly(UpstreamFailure):
     """The connection ended before the answer was complete."""
 
     kind, problem, detail = "closed", BadUpstream, "the service broke off before its answer was complete"
+
+
+class Stale(ClosedEarly):
+    """An idle connection turned out to be closed before any byte of an answer."""
 
 
 class BadAnswer(UpstreamFailure):

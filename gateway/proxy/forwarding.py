@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Message, Receive, Send
 
+from gateway.metrics import RETRIES
 from gateway.proxy.connections import Exchange, Pool
-from gateway.proxy.failures import ClientGone, Draining, TookTooLong, UpstreamFailure
+from gateway.proxy.failures import (
+    Busy,
+    ClientGone,
+    ClosedEarly,
+    Draining,
+    Stale,
+    TookTooLong,
+    Unreachable,
+    UpstreamFailure,
+)
 from gateway.proxy.headers import IDENTITY, Headers, first, for_client, for_service
+from gateway.proxy.replicas import Replica, Replicas
 from gateway.proxy.routing import Operation
+from kit.deadlines import REMAINING_HEADER
 from kit.problems import Problem, RequestTimeout, TooLarge
 
 WATCH_AFTER_SECONDS = 0.05
 """When to begin watching whether the client hangs up. Most answers are there before, and a watcher is a task,
 which would cost them more than everything else the forwarder does."""
 
+_JITTER_SECONDS = 0.02
+"""Longest pause before a second replica is asked; what failed for many at once does not come back at once."""
+
+_UNAVAILABLE = 503
+_REMAINING = REMAINING_HEADER.encode()
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _WITHOUT_BODY = frozenset({204, 304})
 _IDEMPOTENT = _SAFE | {"PUT", "DELETE"}
@@ -52,6 +70,8 @@ class Call:
     """What the caller came with: its kind, never itself."""
     added: Headers = field(init=False)
     """Headers that the door adds to the answer."""
+    deadline: float = 0.0
+    """Loop time at which the exchange as a whole is over."""
     status: int = 0
     """Status sent to the client; 0 while nothing was sent."""
     sent: int = 0
@@ -92,10 +112,10 @@ class _Body:
 
 
 class Forwarder:
-    """Hands calls to services, one pool of connections each."""
+    """Hands calls to services, each with replicas and connections of its own."""
 
-    def __init__(self, pools: Mapping[str, Pool], limits: ForwardLimits) -> None:
-        self.pools = pools
+    def __init__(self, services: Mapping[str, Replicas], limits: ForwardLimits) -> None:
+        self.services = services
         self.limits = limits
         self._waiting: set[Exchange] = set()
         self._draining = False
@@ -117,13 +137,12 @@ class Forwarder:
         """
         assert call.operation is not None
         self._check_announced(call)
-        pool = self.pools[call.operation.pool]
         body = _Body(more=True)
+        call.deadline = asyncio.get_running_loop().time() + self.limits.total_seconds
         try:
             async with asyncio.timeout(self.limits.total_seconds):
                 body = await self._begin_body(call, receive)
-                if not await self._attempt(call, body, pool, receive, send, fresh=False):
-                    await self._attempt(call, body, pool, receive, send, fresh=True)
+                await self._send(call, body, receive, send)
         except TimeoutError:
             _end(call, RequestTimeout() if body.more else TookTooLong())
         except (UpstreamFailure, TooLarge) as error:
@@ -171,27 +190,68 @@ class Forwarder:
             return _Body(start, length=len(start))
         return _Body(start, more=True, chunked=announced is None, length=announced or 0)
 
-    async def _attempt(self, call: Call, body: _Body, pool: Pool, receive: Receive, send: Send, *, fresh: bool) -> bool:
-        """One try; False means that an idle connection was closed already and a fresh one should be tried.
-
-        Only what cannot be carried out twice by that is repeated: RFC 9110, 9.2.2 forbids a proxy the rest.
-        """
+    async def _send(self, call: Call, body: _Body, receive: Receive, send: Send) -> None:
+        """Try replicas until one answers, each once: only what is not carried out twice by that is repeated."""
         assert call.operation is not None
-        exchange = await pool.begin(call.operation.method, fresh=fresh)
-        listener = _Listener(call, receive, exchange, body, self.limits)
+        service = self.services[call.operation.service]
+        service.budget.earn()
+        tried: list[Replica] = []
+        fresh = False
+        while True:
+            replica = service.choose(tried, asyncio.get_running_loop().time(), waits=call.operation.waits)
+            attempt = _Attempt(call, body, service, replica, [*tried, replica])
+            try:
+                why = await self._attempt(attempt, receive, send, fresh=fresh)
+            except Stale:
+                if not _may_repeat(call, body):
+                    raise
+                fresh = True
+                continue
+            except UpstreamFailure as failure:
+                why = attempt.repeatable(failure)
+                if why is None:
+                    raise
+            if why is None:
+                return
+            RETRIES.labels(service.service, why).inc()
+            tried.append(replica)
+            await asyncio.sleep(random.uniform(0, _JITTER_SECONDS * len(tried)))  # noqa: S311 - nothing secret
+
+    async def _attempt(self, attempt: _Attempt, receive: Receive, send: Send, *, fresh: bool) -> str | None:
+        """One try with one replica; None when its answer went to the client, else why it is repeated elsewhere."""
+        call, body, breaker = attempt.call, attempt.body, attempt.replica.breaker
+        assert call.operation is not None
+        breaker.begun()
+        exchange: Exchange | None = None
+        listener: _Listener | None = None
         try:
-            exchange.write(_head(call, body, pool) + (body.framed(body.start) if body.start else b""))
+            exchange = await attempt.pool.begin(call.operation.method, fresh=fresh)
+            listener = _Listener(call, receive, exchange, body, self.limits)
+            exchange.write(_head(call, body, attempt.pool) + (body.framed(body.start) if body.start else b""))
             listener.start()
             await self._head(call.operation, exchange)
+            breaker.succeeded()
+            if exchange.status == _UNAVAILABLE and attempt.repeatable(None):
+                return "unavailable"
             await _answer(call, exchange, send)
-        except UpstreamFailure:
-            if fresh or not exchange.is_stale or not _may_repeat(call.operation.method, body):
-                raise
-            return False
+        except (Busy, Draining):
+            breaker.abandoned()
+            raise
+        except UpstreamFailure as failure:
+            if exchange is not None and exchange.is_stale:
+                breaker.abandoned()
+                raise Stale from failure
+            attempt.service.failed(attempt.replica, failure, asyncio.get_running_loop().time())
+            raise
+        except BaseException:
+            breaker.abandoned()
+            raise
         finally:
-            listener.stop()
-            exchange.close()
-        return True
+            if listener is not None:
+                listener.stop()
+            if exchange is not None:
+                exchange.close()
+        return None
 
     async def _head(self, operation: Operation, exchange: Exchange) -> None:
         if not operation.waits:
@@ -213,6 +273,39 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
         return messages.pop() if messages else await receive()
 
     return replaying
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """A call on its way to one replica."""
+
+    call: Call
+    body: _Body
+    service: Replicas
+    replica: Replica
+    tried: list[Replica]
+    """This one and those before it."""
+
+    @property
+    def pool(self) -> Pool:
+        assert self.call.operation is not None
+        return self.replica.pool_for(waits=self.call.operation.waits)
+
+    def repeatable(self, failure: UpstreamFailure | None) -> str | None:
+        """Why it may go to another replica, after a failure or (None) an answer 503; None where it may not.
+
+        What could not be delivered was not carried out, whatever it was. A request that broke off, or was answered
+        503 perhaps after its effect, goes a second time only where that changes nothing. Who was slow had his time.
+        """
+        if isinstance(failure, Unreachable):
+            why = "connect"
+        elif failure is None or isinstance(failure, ClosedEarly):
+            if self.call.status or not _may_repeat(self.call, self.body):
+                return None
+            why = "unavailable" if failure is None else "closed"
+        else:
+            return None
+        return why if self.service.may_repeat(self.tried, free=why == "connect") else None
 
 
 class _Listener:
@@ -314,12 +407,21 @@ def _head(call: Call, body: _Body, pool: Pool) -> bytes:
         lines += (name, b": ", value, b"\r\n")
     for name, value in _from_the_door(call):
         lines += (name, b": ", value, b"\r\n")
+    lines += (_REMAINING, b": %d\r\n" % _remaining(call, body, pool))
     if body.chunked:
         lines.append(b"transfer-encoding: chunked\r\n")
     elif body.length or call.operation.method not in _SAFE | {"DELETE"}:
         lines.append(b"content-length: %d\r\n" % body.length)
     lines.append(b"\r\n")
     return b"".join(lines)
+
+
+def _remaining(call: Call, body: _Body, pool: Pool) -> int:
+    """Milliseconds after which nobody waits for the answer any more."""
+    left = call.deadline - asyncio.get_running_loop().time()
+    if not body.more:
+        left = min(left, pool.limits.first_byte_seconds)
+    return max(int(left * 1000), 0)
 
 
 def _from_the_door(call: Call) -> Headers:
@@ -335,10 +437,15 @@ def _from_the_door(call: Call) -> Headers:
     return headers
 
 
-def _may_repeat(method: str, body: _Body) -> bool:
+def _may_repeat(call: Call, body: _Body) -> bool:
+    """Whether sending the request again changes nothing (RFC 9110, 9.2.2; an `Idempotency-Key` says the same)."""
+    assert call.operation is not None
     if body.more or body.chunked or body.received > len(body.start):
         return False  # part of it is gone already
-    return method in _SAFE or (method in _IDEMPOTENT and not body.start)
+    method = call.operation.method
+    if method in _SAFE or (method in _IDEMPOTENT and not body.start):
+        return True
+    return call.operation.keyed and first(call.headers, b"idempotency-key") is not None
 
 
 def _too_large(limits: ForwardLimits) -> TooLarge:

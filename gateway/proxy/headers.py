@@ -45,6 +45,7 @@ _OURS = frozenset(
 )
 """Request headers that only the gateway sets, or that end here."""
 
+_OUR_PREFIXES = (b"x-forwarded-", b"x-kkb-")
 _REQUEST_DROPPED = _HOP_BY_HOP | _OURS
 _ANSWER_DROPPED = _HOP_BY_HOP | {b"server", b"x-request-id", b"ratelimit", b"ratelimit-policy", IDENTITY}
 """The door writes the request id and what is left of a quota itself; what a service runs on is nobody's business."""
@@ -83,7 +84,7 @@ def for_service(headers: Headers) -> Headers:
     return [
         (key, value)
         for key, value in headers
-        if key not in _REQUEST_DROPPED and not key.startswith(b"x-forwarded-") and key not in named
+        if key not in _REQUEST_DROPPED and not key.startswith(_OUR_PREFIXES) and key not in named
     ]
 
 

@@ -41,16 +41,8 @@ class Operation:
     """Whether the service may let a request wait for something to happen (`x-waits` in its contract)."""
     whole_country: bool = False
     """Whether the caller needs it in the whole country (`x-whole-country` in its contract)."""
-
-    @property
-    def pool(self) -> str:
-        """Name of the pool of connections it uses. Those that wait have one of their own, not to take all others'."""
-        return waiting_pool(self.service) if self.waits else self.service
-
-
-def waiting_pool(service: str) -> str:
-    """Name of the pool for operations of a service that wait."""
-    return f"{service}-waiting"
+    keyed: bool = False
+    """Whether it takes an `Idempotency-Key`, so that a request with one can be sent again."""
 
 
 @dataclass(slots=True)
@@ -177,6 +169,7 @@ def _operation(service: str, method: str, template: str, declared: Mapping[str, 
         limit=class_of(method, scopes, declared.get("x-limit")),
         waits=bool(declared.get("x-waits")),
         whole_country=bool(declared.get(WHOLE_COUNTRY)),
+        keyed=any(one.get("name", "").lower() == "idempotency-key" for one in declared.get("parameters", ())),
     )
 
 

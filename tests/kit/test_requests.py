@@ -14,7 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.embedded.throwaway import ThrowawayServers
 from kit.access import IDENTITY_HEADER, Grant, Principal, Role
+from kit.deadlines import REMAINING_HEADER
+from kit.health import health_of
 from kit.identity import LEEWAY_SECONDS, LIFETIME_SECONDS, key_id, mint, public_pem
+from kit.observe import READY_PATH, Observed
 from tests.callers import SIGNING_KEY, caller, granted
 from tests.conftest import app_of
 
@@ -69,6 +72,51 @@ class TestCommit:
         assert "0812" not in answer.text
         assert answer.headers["content-type"] == "application/problem+json"
         assert await count(tiny, "defect") == 0
+
+
+class TestTimeLeft:
+    """The gateway says how long somebody waits for the answer."""
+
+    async def test_what_is_over_is_not_begun(self, tiny: httpx.AsyncClient) -> None:
+        headers = {**caller(WRITER), REMAINING_HEADER: "0"}
+        answer = await tiny.post("/notes", json={"text": "too late"}, headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:kampungkb:problem:unavailable")
+        assert "retry-after" in answer.headers
+        assert await count(tiny, "too late") == 0
+
+    async def test_nobody_waits_for_a_lock_longer_than_for_the_answer(self, tiny: httpx.AsyncClient) -> None:
+        headers = {**caller(WRITER), REMAINING_HEADER: "500"}
+        async with app_of(tiny).state.database.transaction() as session:
+            await session.execute(sa.text("INSERT INTO notes (text) VALUES ('held')"))
+            began = time.monotonic()
+            answer = await tiny.post("/notes", json={"text": "held"}, headers=headers)
+            took = time.monotonic() - began
+        assert answer.status_code == 503
+        assert took < 15  # the limit without a word from the gateway is 20
+        assert await count(tiny, "held") == 1
+
+    @pytest.mark.parametrize("given", ["60000", "", "-1", "soon", "1e3", "99999999999999999999"])
+    async def test_with_time_or_without_a_word_it_is_as_ever(self, tiny: httpx.AsyncClient, given: str) -> None:
+        headers = {**caller(WRITER), REMAINING_HEADER: given}
+        assert (await tiny.post("/notes", json={"text": f"time {given}"}, headers=headers)).status_code == 201
+
+
+class TestReadiness:
+    """What whoever shares out requests asks on the API's port."""
+
+    async def test_is_answered_without_identity_and_leaves_no_trace(
+        self, tiny: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        health = health_of(app_of(tiny))
+        transport = httpx.ASGITransport(app=Observed(app_of(tiny), health))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            with caplog.at_level(logging.INFO):
+                assert (await client.get(READY_PATH)).status_code == 200
+            assert not [record for record in caplog.records if record.name == "access"]
+            health.draining = True
+            assert (await client.get(READY_PATH)).status_code == 503
+            answer = await client.post("/api/v1/notes", json={"text": "at the end"}, headers=caller(WRITER))
+            assert (answer.status_code, answer.headers["connection"]) == (201, "close")
 
 
 class TestIdentity:

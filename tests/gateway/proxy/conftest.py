@@ -10,11 +10,19 @@ from uvicorn.server import ServerState
 
 from gateway.door import Door
 from gateway.limits.ceiling import Ceiling, CeilingLimits
-from gateway.proxy.connections import Pool, PoolLimits
 from gateway.proxy.forwarding import Call, Forwarder, ForwardLimits
 from gateway.proxy.origin import Origin, parse_network
-from gateway.proxy.routing import waiting_pool
-from tests.gateway.proxy.scene import Front, Letting, Reader, Service, Writer, no_application, plenty, table_for
+from tests.gateway.proxy.scene import (
+    Front,
+    Letting,
+    Reader,
+    Service,
+    Writer,
+    no_application,
+    plenty,
+    replicas_of,
+    table_for,
+)
 
 
 @pytest.fixture
@@ -40,19 +48,21 @@ async def front() -> AsyncIterator[Callable[..., Awaitable[Front]]]:
     fronts: list[Front] = []
 
     async def start(
-        url: str,
+        url: str | dict[str, str],
         *,
         body_bytes: int = 1024 * 1024,
         total_seconds: float = 30,
         ceiling: Ceiling | None = None,
         trusted: str | None = None,
+        retry_share: float = 1.0,
         **limits: float,
     ) -> Front:
-        pools = {name: Pool(url, PoolLimits.model_validate(limits)) for name in ("thing", waiting_pool("thing"))}
-        forwarder = Forwarder(pools, ForwardLimits(body_bytes=body_bytes, total_seconds=total_seconds))
+        addresses = {"thing": url} if isinstance(url, str) else url
+        services = {name: replicas_of(name, at.split(","), retry_share, limits) for name, at in addresses.items()}
+        forwarder = Forwarder(services, ForwardLimits(body_bytes=body_bytes, total_seconds=total_seconds))
         calls: list[Call] = []
         door = Door(
-            table=table_for("thing"),
+            table=table_for(*addresses),
             forwarder=forwarder,
             own=no_application,
             admit=Letting(),

@@ -10,8 +10,10 @@ from gateway.door import Door
 from gateway.limits.buckets import Quota
 from gateway.limits.charging import Limits
 from gateway.limits.classes import LimitClass
-from gateway.proxy.connections import Pool
+from gateway.proxy.breaker import BreakerLimits
+from gateway.proxy.connections import Pool, PoolLimits
 from gateway.proxy.forwarding import Call, Forwarder
+from gateway.proxy.replicas import Replica, ReplicaLimits, Replicas
 from gateway.proxy.routing import Operation, RoutingTable
 from kit.access import Scope
 
@@ -192,7 +194,7 @@ class Front:
 
     @property
     def pools(self) -> Mapping[str, Pool]:
-        return self.forwarder.pools
+        return {name: service.all[0].pool for name, service in self.forwarder.services.items()}
 
     async def connect(self) -> RawClient:
         self.clients.append(RawClient(*await asyncio.open_connection("127.0.0.1", self.port)))
@@ -204,8 +206,8 @@ class Front:
             await asyncio.sleep(0.005)
 
     async def close(self) -> None:
-        for pool in self.pools.values():
-            pool.close()
+        for service in self.forwarder.services.values():
+            service.close()
         for client in self.clients:
             client.writer.transport.abort()
 
@@ -218,19 +220,31 @@ class Letting:
 
 
 def table_for(*services: str) -> RoutingTable:
-    """Every service answers /NAME and /NAME/{thing} to four methods, and GET /waiting, which may wait."""
+    """Every service answers /NAME and /NAME/{thing} to four methods, and GET /NAME/waiting, which may wait; POST takes a key."""
     table = RoutingTable()
     for service in services:
         for template in (f"/{service}", f"/{service}/{{thing}}"):
             for method in METHODS:
-                table.add(Operation(service, method, template, f"{method}{template}", (Scope.VILLAGES_READ,)))
-        table.add(Operation(service, "GET", "/waiting", "wait", (Scope.VILLAGES_READ,), waits=True))
+                table.add(
+                    Operation(
+                        service, method, template, f"{method}{template}", (Scope.VILLAGES_READ,), keyed=method == "POST"
+                    )
+                )
+        table.add(Operation(service, "GET", f"/{service}/waiting", "wait", (Scope.VILLAGES_READ,), waits=True))
     return table
 
 
 def plenty() -> Limits:
     """Limits that nobody reaches."""
     return Limits(dict.fromkeys(LimitClass, Quota(1_000_000, 60)), Quota(1_000_000, 60))
+
+
+def replicas_of(service: str, urls: list[str], retry_share: float, limits: Mapping[str, float]) -> Replicas:
+    """A service's replicas, which are not watched unless the test does it."""
+    pool = PoolLimits.model_validate(limits)
+    breaker = BreakerLimits(open_seconds=0.05, longest_seconds=0.2)
+    replicas = [Replica(url, pool, pool, breaker) for url in urls]
+    return Replicas(service, replicas, ReplicaLimits(probe_seconds=0.02, retry_share=retry_share, retry_reserve=2))
 
 
 async def no_application(_scope: object, _receive: object, _send: object) -> None:

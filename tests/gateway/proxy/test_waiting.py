@@ -23,10 +23,10 @@ async def test_those_who_wait_leave_the_others_their_connections(serve, front):
     service = await serve(holding)
     door = await front(service.url, connections=1, waiting=0)
     waiter, other = await door.connect(), await door.connect()
-    asking = asyncio.create_task(waiter.ask("GET", "/waiting"))
+    asking = asyncio.create_task(waiter.ask("GET", "/thing/waiting"))
     await service.busy.wait()
     assert (await other.ask("GET", "/thing")).status == 200
-    assert (await other.ask("GET", "/waiting")).status == 503
+    assert (await other.ask("GET", "/thing/waiting")).status == 503
     service.proceed.set()
     assert (await asking).status == 200
 
@@ -34,7 +34,7 @@ async def test_those_who_wait_leave_the_others_their_connections(serve, front):
 async def test_a_door_that_closes_sends_them_elsewhere(serve, front):
     service = await serve(holding)
     door = await front(service.url)
-    asking = asyncio.create_task((await door.connect()).ask("GET", "/waiting"))
+    asking = asyncio.create_task((await door.connect()).ask("GET", "/thing/waiting"))
     await service.busy.wait()
     door.forwarder.drain()
     async with asyncio.timeout(15):
@@ -42,7 +42,7 @@ async def test_a_door_that_closes_sends_them_elsewhere(serve, front):
     assert (answer.status, "retry-after" in answer.headers) == (503, True)
     assert door.calls[0].failure == "drain"
     client = await door.connect()
-    assert (await client.ask("GET", "/waiting")).status == 503
+    assert (await client.ask("GET", "/thing/waiting")).status == 503
     assert (await client.ask("GET", "/thing")).status == 200
 
 
@@ -58,7 +58,7 @@ async def test_an_answer_that_has_begun_is_brought_to_its_end(serve, front):
     service = await serve(slow)
     door = await front(service.url)
     client = await door.connect()
-    await client.send(b"GET /waiting HTTP/1.1\r\nhost: door\r\n\r\n")
+    await client.send(b"GET /thing/waiting HTTP/1.1\r\nhost: door\r\n\r\n")
     await client.reader.readuntil(b"\r\n\r\n")
     door.forwarder.drain()
     service.proceed.set()
@@ -70,5 +70,5 @@ def test_the_contract_says_which_operations_wait():
     other = {"operationId": "y", "security": [{"key": ["changes:read"]}]}
     table = RoutingTable()
     table.add_document("registry", {"paths": {"/changes": {"get": operation}, "/other": {"get": other}}})
-    assert table.find("GET", "/changes").pool == "registry-waiting"
-    assert table.find("GET", "/other").pool == "registry"
+    assert table.find("GET", "/changes").waits
+    assert not table.find("GET", "/other").waits
