@@ -144,6 +144,9 @@ class Exchange:
         """Let go of the connection. It is used again only after a clean and complete exchange."""
         self._stop_timer()
         clean = self.complete and self._keep_alive and self._request_sent and self._error is None
+        if self.complete and not self._keep_alive:
+            # a service that ends: what is idle it closes next, perhaps with a request already on its way
+            self._connection.pool.close()
         self._connection.end(self, reusable=clean)
 
     def received(self, data: bytes) -> None:

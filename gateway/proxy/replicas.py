@@ -153,11 +153,13 @@ class Replicas:
     def may_repeat(self, tried: Collection[Replica], *, free: bool) -> bool:
         """Whether a request that failed may be sent to a replica that was not tried; unless it is free it is paid for.
 
-        Free is what never arrived: it was no load.
+        Free is what never arrived: it was no load, and any other replica is better than the one that is gone.
         """
-        if len(tried) >= len(self.all) or not any(one.ready for one in self.all if one not in tried):
+        if free:
+            return len(tried) < len(self.all)
+        if not any(one.ready for one in self.all if one not in tried):
             return False
-        if free or self.budget.spend():
+        if self.budget.spend():
             return True
         RETRIES_REFUSED.labels(self.service).inc()
         return False

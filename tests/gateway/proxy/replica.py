@@ -34,7 +34,7 @@ def main(port: int, ops_port: int) -> None:
         ops_port=ops_port,
         database_url="postgresql+asyncpg://nobody@127.0.0.1/nothing",
         identity_public_key_file=Path("unused"),
-        drain_notice_seconds=1.0,
+        drain_notice_seconds=2.0,
     )
     app = Starlette(routes=[Route("/thing", _thing, methods=["GET", "POST"])])
     health = Health(alive=_well, ready={})
