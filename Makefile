@@ -71,9 +71,9 @@ compose-down: ## stop the containers; their data stay in the volumes
 	@docker compose down
 
 lock: $(READY) ## renew requirements/*.txt from pyproject.toml (newest versions, hashes for every platform)
-	@$(COMPILE) pyproject.toml -o requirements/runtime.txt
-	@$(COMPILE) pyproject.toml --extra embedded -o requirements/embedded.txt
 	@$(COMPILE) pyproject.toml --extra embedded --extra dev -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt # the versions that the tests run with
+	@$(COMPILE) pyproject.toml -c requirements/dev.txt --extra embedded -o requirements/embedded.txt
 	@echo uv | $(COMPILE) - -o requirements/bootstrap.txt
 
 clean: ## remove .venv and all caches; never the data in .data

@@ -135,3 +135,16 @@ STATUSES = {
 
 SIMULATED = "SIMULASI"
 """Mark of made-up data, shown wherever such data are shown."""
+
+AUDIT_KINDS = {"change": "perubahan", "read": "pembacaan", "refusal": "penolakan", "gap": "CELAH"}
+"""What an entry of the audit trail tells of."""
+
+AUDIT_FAULTS = {
+    "changed": "isinya diubah",
+    "replaced": "ditulis ulang beserta sidiknya",
+    "missing": "hilang",
+    "moved": "bukan di tempatnya; tempat asalnya",
+    "added": "ditambahkan di luar rantai",
+    "not_as_noted": "berbeda dengan ujung yang dicatat; jejak sebelumnya ditulis ulang",
+}
+"""What can be wrong with the audit trail."""

@@ -47,7 +47,7 @@ class Admission:
         if check is None:
             raise Unauthenticated("this is not a key")
         admitted = await check(text)
-        call.caller_id = admitted.principal.id
+        call.caller_id, call.principal = admitted.principal.id, admitted.principal
         call.credential = credential
         admitted.principal.allowing(operation.scopes, whole_country=operation.whole_country)
         call.identity = self._identities.of(admitted, operation.service)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import FastAPI
 
 from gateway.admission import Admission, Check, Credential
+from gateway.audit.checking import check_now_and_then
+from gateway.audit.recording import Recorder
+from gateway.audit.writing import Writer
 from gateway.contract import merged_document, own_document
 from gateway.docs import page
 from gateway.docs.merge import Document
@@ -38,6 +42,11 @@ from kit.metrics import WITHOUT_EVENTS, watch_pool
 from kit.ops import Health
 from kit.process import contract_application
 from kit.tasks import keep_running
+
+_AUDIT_POOL = 4
+"""Connections: for beginnings, for the chain, for the check and for the sweep, each one transaction at a time."""
+_AUDIT_SECONDS = 5.0
+"""Longest statement: whoever holds the chain's end holds up all processes."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +86,19 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
     own.state.contract = page.Static(json.dumps(whole, ensure_ascii=False).encode(), "application/json")
     watch_pool(database.engine)
     forwarder = Forwarder(services, settings.forward_limits)
+    table = _table(documents)
+    own.state.audit_database = Database.of(settings, "kkb-gateway-audit", pool=_AUDIT_POOL, seconds=_AUDIT_SECONDS)
+    own.state.audit_writer = Writer(own.state.audit_database, settings.total_seconds)
+    own.state.recorder = Recorder(own.state.audit_writer, table.operations)
     door = Door(
-        table=_table(documents),
+        table=table,
         forwarder=forwarder,
         own=own,
         admit=Admission(_checks(own), Identities(own.state.signer)),
         origin=Origin(settings.trusted_proxies),
         limits=Limits(settings.quotas, settings.strangers),
         ceiling=own.state.ceiling,
+        recorder=own.state.recorder,
         observe=observe,
     )
     return Gateway(door, _health_of(own, forwarder), own, services, guarded(own.state.ceiling))
@@ -126,6 +140,7 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
             asyncio.create_task(keep_running(f"the watch of {service.service}", service.watch))
             for service in own.state.services.values()
         ),
+        *(asyncio.create_task(job) for job in _audit_jobs(own)),
     ]
     first = asyncio.create_task(own.state.bootstrap.run())
     own.state.ceiling.start()
@@ -141,7 +156,19 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
         for service in own.state.services.values():
             service.close()
         await keyring.write_use()
+        await own.state.recorder.close()
+        await own.state.audit_database.close()
         await own.state.database.close()
+
+
+def _audit_jobs(own: FastAPI) -> Iterator[Coroutine[Any, Any, None]]:
+    writer: Writer = own.state.audit_writer
+    every: float = own.state.settings.audit_check_seconds
+    yield keep_running("the beginnings of the audit trail", writer.run_beginnings)
+    yield keep_running("the writing of the audit trail", writer.run_writing)
+    yield keep_running("the sweeping of the audit trail", writer.run_sweeping)
+    yield keep_running("the summing up of refusals", own.state.recorder.run_summing_up)
+    yield keep_running("the check of the audit trail", lambda: check_now_and_then(own.state.audit_database, every))
 
 
 def _health_of(own: FastAPI, forwarder: Forwarder) -> Health:

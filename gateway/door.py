@@ -48,6 +48,23 @@ class Admission(Protocol):
         """
 
 
+class Recording(Protocol):
+    """What is kept of requests for those who ask later who did what."""
+
+    begins: frozenset[str]
+    """Operations whose requests are recorded before they are carried out."""
+
+    async def begin(self, call: Call) -> None:
+        """Record that a request is let through.
+
+        Raises:
+            Unavailable: that is not possible just now, so nothing may be carried out.
+        """
+
+    def note(self, call: Call) -> None:
+        """Record a request that is over."""
+
+
 class Door:
     """Raw ASGI: what is here runs for every request, so there is little of it."""
 
@@ -61,6 +78,7 @@ class Door:
         origin: Origin,
         limits: Limits,
         ceiling: Ceiling,
+        recorder: Recording,
         observe: Callable[[Call, float], None],
     ) -> None:
         self._table = table
@@ -70,6 +88,7 @@ class Door:
         self._origin = origin
         self._limits = limits
         self._ceiling = ceiling
+        self._recorder = recorder
         self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,6 +121,7 @@ class Door:
         finally:
             metrics.IN_FLIGHT.dec()
             self._observe(call, loop.time() - started)
+            self._recorder.note(call)
 
     async def _carry_out(self, call: Call, scope: Scope, receive: Receive, send: Send, now: float) -> None:
         if not self._ceiling.begin():
@@ -111,6 +131,8 @@ class Door:
         operation = self._table.find(call.method, scope["raw_path"].decode("latin-1"))
         call.operation = operation
         await self._let_in(call, operation, now)
+        if operation.operation_id in self._recorder.begins:
+            await self._recorder.begin(call)
         if operation.service == SERVICE.name:
             await self._answer_here(call, scope, receive, send)
         else:

@@ -1,5 +1,6 @@
 """All tables of the gateway, for migrations."""
 
+import gateway.audit.tables
 import gateway.keys.tables  # noqa: F401 - importing declares them
 from gateway.orm import METADATA
 

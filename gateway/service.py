@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.audit.routes import router as audit
 from gateway.callers.routes import router as callers
 from gateway.docs.routes import router as documentation
 from gateway.feeds.routes import router as feeds
@@ -12,11 +13,12 @@ from kit.process import Service
 SERVICE = Service(
     name="gateway",
     title="Gateway",
-    description="Keys, the caller himself, the feeds of changes, and the contract of the whole platform.",
-    routers=(keys, callers, feeds, documentation),
+    description="Keys, the caller himself, the audit trail, the feeds of changes, and the contract of the whole platform.",
+    routers=(keys, callers, audit, feeds, documentation),
     tags={
         "keys": "Kunci API: membuat, melihat, mencabut (administrator)",
         "callers": "Kunci saya: peran dan wilayahnya",
+        "audit": "Jejak audit: siapa melakukan apa, kapan, dengan hasil apa (administrator)",
         changes.TAG: changes.ABOUT,
         "contract": "Kontrak seluruh API (OpenAPI 3.1)",
     },

@@ -75,6 +75,9 @@ class GatewaySettings(ProcessSettings):
     oidc_renew_seconds: float = Field(_KEYS.renew, gt=0, description="Age at which an issuer's keys are fetched anew")
     oidc_keep_seconds: float = Field(_KEYS.keep, gt=0, description="Age up to which they are used while it is away")
     oidc_pause_seconds: float = Field(_KEYS.pause, gt=0, description="Shortest time between two fetches of them")
+    audit_check_seconds: float = Field(
+        21_600.0, gt=0, description="How often the whole audit trail is checked for changes of the past"
+    )
     max_body_bytes: int = Field(_FORWARD.body_bytes, ge=1, description="Largest request body")
     total_seconds: float = Field(_FORWARD.total_seconds, gt=0, description="Longest request, both bodies included")
     upstream_connections: int = Field(

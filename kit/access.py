@@ -51,6 +51,7 @@ class Scope(StrEnum):
     RULESETS_WRITE = "rulesets:write"
     DETERMINATIONS_ISSUE = "determinations:issue"
     KEYS_MANAGE = "keys:manage"
+    AUDIT_READ = "audit:read"
     SELF_READ = "self:read"
     CHANGES_READ = "changes:read"
     EVENTS_OPERATE = "events:operate"

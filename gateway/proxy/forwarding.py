@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Message, Receive, Send
 
+from gateway.audit.rules import Entry
 from gateway.metrics import RETRIES
 from gateway.proxy.connections import Exchange, Pool
 from gateway.proxy.failures import (
@@ -25,6 +26,7 @@ from gateway.proxy.failures import (
 from gateway.proxy.headers import IDENTITY, Headers, first, for_client, for_service
 from gateway.proxy.replicas import Replica, Replicas
 from gateway.proxy.routing import Operation
+from kit.access import Principal
 from kit.deadlines import REMAINING_HEADER
 from kit.problems import Problem, RequestTimeout, TooLarge
 
@@ -66,8 +68,12 @@ class Call:
     operation: Operation | None = None
     identity: bytes | None = None
     caller_id: str | None = None
+    principal: Principal | None = None
+    """Who calls; None of a stranger."""
     credential: str | None = None
-    """What the caller came with: its kind, never itself."""
+    """What the caller showed: its kind, never itself."""
+    begun: Entry | None = None
+    """What the audit trail holds of it already."""
     added: Headers = field(init=False)
     """Headers that the door adds to the answer."""
     deadline: float = 0.0

@@ -13,6 +13,7 @@ import yaml
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
+import gateway.audit.metrics
 import gateway.metrics
 import kit.metrics
 import services.registry.imports.metrics
@@ -25,6 +26,7 @@ RUNBOOKS = OPERATING / "runbooks"
 MODULES = (
     kit.metrics,
     gateway.metrics,
+    gateway.audit.metrics,
     services.registry.imports.metrics,
     services.scoring.assessments.metrics,
 )
@@ -107,7 +109,7 @@ class TestRunbooks:
     @pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda page: page.stem)
     def test_names_nothing_that_is_not_there(self, page: Path) -> None:
         text = page.read_text()
-        assert named_in(text) <= set(shown()) | {"kkb_registry"}  # a database and its role
+        assert named_in(text) <= set(shown()) | {"kkb_registry", "kkb_gateway"}  # databases and their roles
         for target in re.findall(r"\]\(([^)#]+)\)", text):
             assert (page.parent / target).exists(), target
         for path in re.findall(r"`((?:deploy|docs|kit|services)/[\w./-]+)`", text):

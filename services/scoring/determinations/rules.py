@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.canonical import canonical
 from services.scoring.assessments.rules import day_of
-from services.scoring.rulesets.rules import canonical
 
 FORMAT = 1
 """How the digest of determinations issued now is made."""

@@ -6,12 +6,13 @@ A value of a formula is counted in units of its own grid: with `decimals` 0 the 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations, pairwise
 from typing import Any
+
+from contracts.canonical import canonical
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,6 @@ class BandEdges:
     low: int | None
     high: int | None
     score: int
-
-
-def canonical(value: Any) -> str:
-    """Canonical JSON: keys sorted, no blanks, text as it is.
-
-    Values hold no fractions as JSON numbers (decimals are strings), so the text is the same everywhere.
-    """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical_digest(document: Any) -> str:

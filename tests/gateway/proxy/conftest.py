@@ -16,6 +16,7 @@ from tests.gateway.proxy.scene import (
     Front,
     Letting,
     Reader,
+    RecordingNothing,
     Service,
     Writer,
     no_application,
@@ -69,6 +70,7 @@ async def front() -> AsyncIterator[Callable[..., Awaitable[Front]]]:
             origin=Origin([parse_network(trusted)] if trusted else []),
             limits=plenty(),
             ceiling=ceiling or Ceiling(CeilingLimits()),
+            recorder=RecordingNothing(),
             observe=lambda call, _seconds: calls.append(call),
         )
         config = uvicorn.Config(door, http="httptools", lifespan="off", log_config=None, proxy_headers=False)

@@ -219,6 +219,18 @@ class Letting:
         call.identity, call.caller_id = b"signed", "caller"
 
 
+class RecordingNothing:
+    """An audit trail that nobody keeps."""
+
+    begins: frozenset[str] = frozenset()
+
+    async def begin(self, call: Call) -> None:
+        raise AssertionError("nothing begins here")
+
+    def note(self, call: Call) -> None:
+        pass
+
+
 def table_for(*services: str) -> RoutingTable:
     """Every service answers /NAME and /NAME/{thing} to four methods, and GET /NAME/waiting, which may wait; POST takes a key."""
     table = RoutingTable()

@@ -14,6 +14,7 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
+from contracts.canonical import canonical
 from contracts.events import DeterminationIssued, decode
 from contracts.facts import ReportKind
 from kit import clock
@@ -22,7 +23,6 @@ from services.scoring.determinations import actions
 from services.scoring.determinations.rules import is_over, last_day, tally, twice
 from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.library import shipped_rulesets
-from services.scoring.rulesets.rules import canonical
 from tests.callers import STRANGER, caller
 from tests.conftest import app_of
 from tests.scoring.determinations.made import BARE, PERIOD, asked, draft, got, issued, problem, send, whole_list

@@ -1,0 +1,95 @@
+"""From requests to entries of the audit trail: what is recorded, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+
+from gateway.audit.rules import SUMMED_UP, AuditKind, Entry, Refusals, common_region, kind_of, region_of, resource_of
+from gateway.audit.writing import Writer
+from gateway.proxy.forwarding import Call
+from gateway.proxy.routing import Operation
+from kit import clock
+from kit.ids import uuid7
+
+_SUM_UP_SECONDS = 1.0
+
+
+class Recorder:
+    """What the door tells of its requests. Reads of what is not sensitive cost two look-ups and nothing else."""
+
+    def __init__(self, writer: Writer, operations: Iterable[Operation]) -> None:
+        self._writer = writer
+        self._refusals = Refusals()
+        self._kinds: dict[str, AuditKind] = {}
+        begins: set[str] = set()
+        for operation in operations:
+            kind = kind_of(operation.method, operation.scopes)
+            if kind is None:
+                continue
+            self._kinds[operation.operation_id] = kind
+            if kind is AuditKind.CHANGE and operation.scopes:
+                begins.add(operation.operation_id)
+        self.begins = frozenset(begins)
+        """Operations whose requests are recorded before they are carried out. Those that are open to strangers
+        (sign-in) are not among them: anybody could make the database write."""
+
+    async def begin(self, call: Call) -> None:
+        """Record that a request is let through.
+
+        Raises:
+            Unavailable: that is not possible just now, so nothing may be carried out.
+        """
+        call.begun = _entry(call, AuditKind.CHANGE)
+        await self._writer.begin(call.begun)
+
+    def note(self, call: Call) -> None:
+        """Record a request that is over, where it is one to be recorded."""
+        if call.begun is not None:
+            self._writer.add(replace(call.begun, status=call.status or None, note=call.failure))
+        elif call.status in SUMMED_UP:
+            first = self._refusals.add(_entry(call, AuditKind.REFUSAL))
+            if first is not None:
+                self._writer.add(first)
+        elif call.operation is not None and (kind := self._kinds.get(call.operation.operation_id)) is not None:
+            self._writer.add(_entry(call, kind))
+
+    async def run_summing_up(self) -> None:
+        """Tell of the refusals of each minute that is over, until cancelled."""
+        while True:
+            await asyncio.sleep(_SUM_UP_SECONDS)
+            for group in self._refusals.over(clock.now()):
+                self._writer.add(group.entry(uuid7()))
+
+    async def close(self) -> None:
+        """The process ends: write what is known."""
+        for group in self._refusals.all():
+            self._writer.add(group.entry(uuid7()))
+        await self._writer.close()
+
+
+def _entry(call: Call, kind: AuditKind) -> Entry:
+    operation, target, principal = call.operation, call.target.decode("latin-1"), call.principal
+    return Entry(
+        id=uuid7(),
+        kind=kind,
+        at=clock.now(),
+        caller=_plain(principal.id) if principal else None,
+        caller_name=_plain(principal.name) if principal else None,
+        caller_region=common_region(grant.region for grant in principal.grants) if principal else None,
+        credential=str(call.credential) if call.credential else None,
+        address=_plain(call.client) or None,
+        operation=operation.operation_id if operation else None,
+        method=call.method,
+        resource=_plain(resource_of(target)),
+        region=region_of(operation.template, target) if operation else None,
+        status=call.status or None,
+        request_id=call.request_id.decode("latin-1"),
+        note=call.failure,
+    )
+
+
+def _plain(text: str | None) -> str | None:
+    """Text that PostgreSQL and JSON can hold, whatever an identity provider calls somebody."""
+    return None if text is None else text.replace("\x00", "").encode("utf-8", "replace").decode()
