@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -24,7 +24,7 @@ from kit.problems import is_database_away
 from kit.rebuilds.pausing import pause_of
 from services.scoring.assessments import store
 from services.scoring.assessments.metrics import OUTDATED
-from services.scoring.assessments.rules import Verdict, day_of, verdict_of
+from services.scoring.assessments.rules import Verdict, day_of, verdict_in, verdict_of
 from services.scoring.facts import store as facts
 from services.scoring.facts.readiness import readiness_of
 from services.scoring.facts.rules import InForce, Report, facts_in_force
@@ -44,13 +44,10 @@ _CHUNK = 1_000
 _LOOK_AGAIN_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class VillageInputs:
+class VillageInputs(NamedTuple):
     """Everything that a village is assessed from."""
 
     village: Village | Told
-    latest: list[Report]
-    """The latest report of each kind and source."""
     in_force: InForce
     done: list[Done]
     as_of: date
@@ -61,7 +58,7 @@ class VillageInputs:
         """The village as the engine reads it."""
         return {
             **self.in_force.facts,
-            "interventions": [{"actors": done.actors, "date": done.date.isoformat()} for done in self.done],
+            "interventions": [{"actors": done.actors, "date": done.date} for done in self.done],
             "periods": self.in_force.periods,
             "as_of": self.as_of.isoformat(),
         }
@@ -69,11 +66,7 @@ class VillageInputs:
     @property
     def simulated(self) -> bool:
         """Whether the village itself or anything it is assessed from is made up."""
-        return (
-            self.village.simulated
-            or any(report.simulated for report in self.in_force.sources.values())
-            or any(done.simulated for done in self.done)
-        )
+        return self.village.simulated or self.in_force.simulated or any(done.simulated for done in self.done)
 
 
 async def inputs_of(
@@ -88,7 +81,7 @@ async def inputs_of(
 
 
 def _inputs(village: Village | Told, reports: list[Report], done: list[Done], as_of: date) -> VillageInputs:
-    return VillageInputs(village, reports, facts_in_force(reports), done, as_of)
+    return VillageInputs(village, facts_in_force(reports), done, as_of)
 
 
 Rows = Mapping[UUID, dict[str, Any]]
@@ -146,7 +139,7 @@ class _Findings:
 
     def add(self, one: VillageInputs, verdict: Verdict, distance: str | None, since: str) -> None:
         stored, before = self._stored.get(one.village.id), self._told.get(one.village.id)
-        row = _row(one, verdict, before, self.now) | _derived(one, distance)
+        row = _row(one, verdict, distance, before, self.now)
         is_news = before is None or row["version"] != before["version"]
         if is_news and before is not None and stored is None and not self._anew:
             self.lost += 1
@@ -163,24 +156,20 @@ def _ids(inputs: Iterable[VillageInputs]) -> list[UUID]:
     return [one.village.id for one in inputs]
 
 
-def _row(one: VillageInputs, verdict: Verdict, before: dict[str, Any] | None, now: datetime) -> dict[str, Any]:
-    own = vars(verdict)
-    same = before is not None and all(before[name] == value for name, value in own.items())
+def _row(
+    one: VillageInputs, verdict: Verdict, distance: str | None, before: dict[str, Any] | None, now: datetime
+) -> dict[str, Any]:
+    """The row to store; all after `assessed_at` is what lists and tables ask for, and no part of the verdict."""
+    same = before is not None and verdict_in(before) == verdict
     version = 0 if before is None else before["version"]
     return {
         "village_id": one.village.id,
         "region_code": one.village.region_code,
         "active": one.village.status == villages.ACTIVE,
         "without_reports": not one.in_force.facts,
-        **own,
+        **verdict._asdict(),
         "version": version if same else version + 1,
         "assessed_at": before["assessed_at"] if before is not None and same else now,
-    }
-
-
-def _derived(one: VillageInputs, distance: str | None) -> dict[str, Any]:
-    """What lists and tables ask for, and is no part of the verdict."""
-    return {
         "distance": None if distance is None else Decimal(distance),
         "newest_periods": one.in_force.newest_period,
         "readiness": readiness_of(one.in_force.facts),
@@ -191,7 +180,7 @@ def _event(row: dict[str, Any], verdict: Verdict, before: dict[str, Any] | None,
     key = VillageKey(id=row["village_id"], region_code=row["region_code"], version=row["version"])
     previous = None if before is None else before["village_class"]
     data = Classification.model_validate(
-        {"village": key, "previous_class": previous, "assessed_at": now, **vars(verdict)}
+        {"village": key, "previous_class": previous, "assessed_at": now, **verdict._asdict()}
     )
     return VillageClassified(id=uuid7(), source=SOURCE, subject=key.region_code, time=now, data=data)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from contracts.events import RegionNames
 from contracts.facts import ReportKind
 from kit.language import Language
@@ -198,6 +200,6 @@ def _interventions(inputs: VillageInputs) -> InterventionsOut:
     return InterventionsOut(
         count=len(done),
         actors=len({actor for one in done for actor in one.actors}),
-        newest=max((one.date for one in done), default=None),
+        newest=date.fromisoformat(max(one.date for one in done)) if done else None,
         simulated=sum(one.simulated for one in done),
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from services.scoring.rulesets.engine import Evaluation
 
@@ -23,8 +26,7 @@ class CompletenessBand(StrEnum):
     ALL = "100"
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a village is classed as, apart from when and how often: two equal verdicts are no news."""
 
     ruleset: str
@@ -37,8 +39,14 @@ class Verdict:
     simulated: bool
 
 
-VERDICT = tuple(field.name for field in fields(Verdict))
+VERDICT = Verdict._fields
 """Names of what makes a verdict."""
+_TAKE = itemgetter(*VERDICT)
+
+
+def verdict_in(row: Mapping[str, Any]) -> Verdict:
+    """The verdict that a stored row, or the event that told of it, holds."""
+    return Verdict._make(_TAKE(row))
 
 
 def verdict_of(evaluation: Evaluation, place: int, *, simulated: bool) -> Verdict:
@@ -63,6 +71,7 @@ def age_in_months(period: str, today: date) -> int:
     return (today.year - int(year)) * _MONTHS + today.month - int(month)
 
 
+@lru_cache(maxsize=1024)
 def day_of(month: str | None, today: date) -> date:
     """The day for which villages are assessed as of a month (YYYY-MM): its last, or today where that comes first."""
     if month is None:

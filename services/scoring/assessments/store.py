@@ -16,29 +16,23 @@ from sqlmodel import col
 
 from kit import problems
 from kit.access import Caller
+from kit.database import fetch_rows
 from kit.scoping import subtree
 from services.scoring.assessments.rules import VERDICT, CompletenessBand
 from services.scoring.assessments.tables import Assessment
 from services.scoring.villages.store import by_reference
 from services.scoring.villages.tables import Village
 
-_WRITE = sa.text(
-    "INSERT INTO assessments (village_id, region_code, active, without_reports, ruleset, ruleset_digest, "
-    "village_class, scores, indexes, answered, asked, simulated, version, assessed_at, distance, newest_periods, readiness) "
-    "SELECT * FROM unnest(cast(:village_id AS uuid[]), cast(:region_code AS text[]), cast(:active AS bool[]), "
-    "cast(:without_reports AS bool[]), cast(:ruleset AS text[]), cast(:ruleset_digest AS text[]), "
-    "cast(:village_class AS text[]), cast(:scores AS jsonb[]), cast(:indexes AS jsonb[]), cast(:answered AS int[]), "
-    "cast(:asked AS int[]), cast(:simulated AS bool[]), cast(:version AS int[]), cast(:assessed_at AS timestamptz[]), "
-    "cast(:distance AS numeric[]), cast(:newest_periods AS jsonb[]), cast(:readiness AS jsonb[])) "
-    "ON CONFLICT (village_id) DO UPDATE SET region_code = excluded.region_code, active = excluded.active, "
-    "without_reports = excluded.without_reports, ruleset = excluded.ruleset, "
-    "ruleset_digest = excluded.ruleset_digest, village_class = excluded.village_class, scores = excluded.scores, "
-    "indexes = excluded.indexes, answered = excluded.answered, asked = excluded.asked, "
-    "simulated = excluded.simulated, version = excluded.version, assessed_at = excluded.assessed_at, "
-    "distance = excluded.distance, newest_periods = excluded.newest_periods, readiness = excluded.readiness"
-)
 _TABLE: sa.Table = Assessment.__table__  # type: ignore[attr-defined]  # SQLModel adds __table__ at run time
 _COLUMNS = tuple(_TABLE.columns.keys())
+_JSON = ("scores", "indexes", "newest_periods", "readiness")
+_REPLACE = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "village_id")
+_WRITE = sa.text(
+    "INSERT INTO assessments SELECT * FROM jsonb_populate_recordset(NULL::assessments, cast(:rows AS jsonb)) "  # noqa: S608 - names of columns, from our code only
+    f"ON CONFLICT (village_id) DO UPDATE SET {_REPLACE}"
+)
+_READ = ", ".join(f"coalesce({name}::text, 'null')" if name in _JSON else name for name in _COLUMNS)
+_CURRENT = f"SELECT {_READ} FROM assessments WHERE village_id = ANY($1)"  # noqa: S608 - names of columns, from our code only
 _ANNOUNCED = sa.text(
     "SELECT e.entity, o.body FROM unnest(cast(:entities AS text[])) AS e(entity) CROSS JOIN LATERAL ("
     "SELECT body FROM outbox WHERE outbox.entity = e.entity ORDER BY position DESC NULLS FIRST, id DESC LIMIT 1) AS o"
@@ -96,8 +90,13 @@ async def find(session: AsyncSession, caller: Caller, reference: str) -> Assesse
 
 async def current(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
     """Assessments by village, as plain rows: thousands at a time need no objects."""
-    query = select(_TABLE).where(_TABLE.c.village_id.in_(set(ids)))
-    return {row["village_id"]: dict(row) for row in (await session.execute(query)).mappings()}
+    found = {}
+    for row in await fetch_rows(session, _CURRENT, list(ids)):
+        one = dict(zip(_COLUMNS, row, strict=True))
+        for name in _JSON:
+            one[name] = orjson.loads(one[name])
+        found[one["village_id"]] = one
+    return found
 
 
 async def announced(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
@@ -124,10 +123,7 @@ async def write(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Insert or replace assessments; whoever calls holds their villages' rows."""
     if not rows:
         return
-    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in _COLUMNS}
-    for name in ("scores", "indexes", "newest_periods", "readiness"):
-        columns[name] = [orjson.dumps(value).decode() for value in columns[name]]
-    await session.execute(_WRITE, columns)
+    await session.execute(_WRITE, {"rows": orjson.dumps(rows, default=str).decode()})
 
 
 async def outdated(session: AsyncSession, digest: str, after: UUID, limit: int) -> list[UUID]:

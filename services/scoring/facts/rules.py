@@ -7,9 +7,10 @@ same source that leaves a field blank does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -35,48 +36,79 @@ class Report(NamedTuple):
 class InForce:
     """Facts in force of one village.
 
-    `facts` by report kind (a kind never reported is absent), for each answer group the report that answered it, the
-    newest period of each kind, and the period of each answer group that is of an older one.
+    `reports` are those that count, newest first: the latest of each kind and source. `facts` by report kind (a kind
+    never reported is absent; what nobody answered is absent or None), and the newest period of each kind.
     """
 
+    reports: list[Report]
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    sources: dict[str, Report] = field(default_factory=dict)
     newest_period: dict[str, str] = field(default_factory=dict)
-    older_periods: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def sources(self) -> dict[str, Report]:
+        """For each answer group the report that answered it."""
+        found: dict[str, Report] = {}
+        for report in self.reports:
+            for group in _groups_answered(report):
+                found.setdefault(group, report)
+        return found
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any fact in force was made up."""
+        return any(report.simulated for report in self.reports) and any(
+            report.simulated for report in self.sources.values()
+        )
 
     @property
     def periods(self) -> dict[str, str]:
-        """Periods by kind of report and by answer group, where that differs."""
-        return self.newest_period | self.older_periods
+        """Periods by kind of report, and by answer group where the answer is of an older one."""
+        if len(self.reports) == len(self.newest_period):
+            return self.newest_period
+        groups = {group: report.period for group, report in self.sources.items()}
+        newest = self.newest_period
+        return newest | {group: month for group, month in groups.items() if month != newest[group.partition(".")[0]]}
 
 
 def facts_in_force(reports: Iterable[Report]) -> InForce:
     """Facts in force out of all reports of one village, in whatever order they come."""
-    in_force = InForce()
-    for report in newest_first(latest_of_each_source(reports)):
-        chosen = in_force.facts.setdefault(report.kind, {})
-        in_force.newest_period.setdefault(report.kind, report.period)
-        _take(report, f"{report.kind}.", report.facts, chosen, in_force)
+    in_force = InForce(newest_first(latest_of_each_source(reports)))
+    facts, periods = in_force.facts, in_force.newest_period
+    for report in in_force.reports:
+        kind = report.kind
+        if kind in facts:
+            facts[kind] = _filled(facts[kind], report.facts, kind)
+        else:
+            facts[kind], periods[kind] = report.facts, report.period
     return in_force
 
 
-def _take(report: Report, prefix: str, answers: Mapping[str, Any], chosen: dict[str, Any], in_force: InForce) -> None:
-    """Take from a report what no newer one has answered."""
-    sources = in_force.sources
-    for name, answer in answers.items():
-        group = prefix + name
-        if answer is None or group in sources:
-            continue
-        if type(answer) is dict:
-            if group in _EACH_MEMBER:
-                _take(report, group + ".", answer, chosen.setdefault(name, {}), in_force)
-                continue
-            if all(value is None for value in answer.values()):  # an empty list is an answer ("none"), blanks are not
-                continue
-        sources[group] = report
-        chosen[name] = answer
-        if report.period != in_force.newest_period[report.kind]:
-            in_force.older_periods[group] = report.period
+def _filled(newer: Mapping[str, Any], older: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Answers, and where they are silent those of an older report."""
+    found = dict(newer)
+    for name, answer in older.items():
+        own, group = found.get(name), f"{path}.{name}"
+        if group in _EACH_MEMBER:
+            found[name] = _filled(own or {}, answer or {}, group)
+        elif not _is_answer(own):
+            found[name] = answer
+    return found
+
+
+def _groups_answered(report: Report) -> Iterator[str]:
+    for name, answer in report.facts.items():
+        group = f"{report.kind}.{name}"
+        if group in _EACH_MEMBER:
+            yield from (f"{group}.{member}" for member, own in (answer or {}).items() if own is not None)
+        elif _is_answer(answer):
+            yield group
+
+
+def _is_answer(value: Any) -> bool:
+    """Whether that is an answer: an empty list is one ("none"), a blank or a group of blanks is not."""
+    if type(value) is dict:
+        return any(member is not None for member in value.values())
+    return value is not None
 
 
 def latest_of_each_source(reports: Iterable[Report]) -> list[Report]:

@@ -32,9 +32,10 @@ _LATEST = (
     "WHERE village_id = ANY($1) AND ($2::text IS NULL OR period <= $2) "
     "ORDER BY village_id, kind, source_system, period DESC"
 )
-_EVERY = (
+_OLDER = (
     "SELECT village_id, report_id, kind, source_system, period, revision, simulated, reported_at, facts::text "
-    "FROM reported_facts WHERE village_id = ANY($1)"
+    "FROM (SELECT *, lead(period) OVER (PARTITION BY village_id, kind, source_system ORDER BY period) AS next "
+    "FROM reported_facts WHERE village_id = ANY($1)) AS r WHERE next IS NOT NULL"
 )
 
 
@@ -84,11 +85,11 @@ async def latest(session: AsyncSession, ids: Iterable[UUID], until: str | None =
     return _by_village(await fetch_rows(session, _LATEST, list(ids), until))
 
 
-async def every(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, list[Report]]:
-    """All reports by village, of every month; villages without reports are left out."""
+async def older(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, list[Report]]:
+    """The reports by village that a later one of their kind and source has replaced: all that `latest` leaves out."""
     if not ids:
         return {}
-    return _by_village(await fetch_rows(session, _EVERY, list(ids)))
+    return _by_village(await fetch_rows(session, _OLDER, list(ids)))
 
 
 def _by_village(rows: Iterable[Any]) -> dict[UUID, list[Report]]:

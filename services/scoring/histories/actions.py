@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.scoring.assessments.rules import Verdict, day_of, verdict_of
+from services.scoring.assessments.rules import Verdict, day_of, verdict_in, verdict_of
 from services.scoring.facts import store as facts
 from services.scoring.facts.rules import Report, facts_in_force
 from services.scoring.histories import store
@@ -37,7 +37,7 @@ class Judged:
     @cached_property
     def newest(self) -> str:
         """The newest month of which anything was told; empty where nothing was."""
-        return max(_months(self.inputs.latest, self.inputs), default="")
+        return max(_months(self.inputs.in_force.reports, self.inputs), default="")
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,13 @@ async def record(session: AsyncSession, engine: Engine, judged: Sequence[Judged]
     if not judged:
         return
     known = await store.known(session, {one.village: min(one.since, one.newest) for one in judged})
-    reports = await facts.every(session, {one.village for one in judged if one.newest > one.since})
-    months = [
-        month
-        for one in judged
-        for month in _due(one, reports.get(one.village, one.inputs.latest), known.get(one.village, ()))
-    ]
+    older = await facts.older(session, {one.village for one in judged if one.newest > one.since})
+    months = [month for one in judged for month in _due(one, older.get(one.village, []), known.get(one.village, ()))]
     await store.write(session, _rows(months, _verdicts(engine, months), known, now), now)
 
 
-def _due(one: Judged, reports: Iterable[Report], known: Sequence[Mapping[str, Any]]) -> Iterable[_Month]:
+def _due(one: Judged, older: Sequence[Report], known: Sequence[Mapping[str, Any]]) -> Iterable[_Month]:
+    reports = [*one.inputs.in_force.reports, *older]
     told = _months(reports, one.inputs)
     for period in due(told, [row["period"] for row in known], one.since):
         yield _Month(one, period, None if period >= one.newest else _as_of(one.inputs, reports, period))
@@ -78,8 +75,7 @@ def _months(reports: Iterable[Report], inputs: VillageInputs) -> set[str]:
 
 def _as_of(inputs: VillageInputs, reports: Iterable[Report], period: str) -> VillageInputs:
     """What was known of a village at the end of a month."""
-    return replace(
-        inputs,
+    return inputs._replace(
         in_force=facts_in_force(report for report in reports if report.period <= period),
         done=[done for done in inputs.done if done.month <= period],
         as_of=day_of(period, inputs.as_of),
@@ -123,8 +119,7 @@ def _rows(
 def _row(
     month: _Month, verdict: Verdict, previous: str | None, stored: Mapping[str, Any] | None, now: datetime
 ) -> dict[str, Any] | None:
-    own = vars(verdict)
-    same = stored is not None and all(stored[name] == value for name, value in own.items())
+    same = stored is not None and verdict_in(stored) == verdict
     if same and stored is not None and stored["previous_class"] == previous:
         return None
     revision = 0 if stored is None else stored["revision"]
@@ -132,7 +127,7 @@ def _row(
         "village_id": month.judged.village,
         "period": month.period,
         "revision": revision if same else revision + 1,
-        **own,
+        **verdict._asdict(),
         "previous_class": previous,
         "assessed_at": stored["assessed_at"] if stored is not None and same else now,
     }

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from kit.database import fetch_rows
 from kit.scoping import subtree
 from services.scoring.histories.rules import Change
 from services.scoring.histories.tables import PeriodAssessment, SupersededAssessment
@@ -21,40 +22,33 @@ from services.scoring.villages.tables import Village
 
 _TABLE: sa.Table = PeriodAssessment.__table__  # type: ignore[attr-defined]  # SQLModel adds __table__ at run time
 _COLUMNS = tuple(_TABLE.columns.keys())
-_KNOWN = sa.text(
-    "SELECT p.* FROM unnest(cast(:ids AS uuid[]), cast(:since AS text[])) AS w(village, since) "
+_JSON = ("scores", "indexes")
+_READ = ", ".join(f"p.{name}::text" if name in _JSON else f"p.{name}" for name in _COLUMNS)
+_KNOWN = (
+    f"SELECT {_READ} FROM unnest($1::uuid[], $2::text[]) AS w(village, since) "  # noqa: S608 - names of columns, from our code only
     "JOIN period_assessments p ON p.village_id = w.village AND p.period >= coalesce((SELECT max(b.period) "
     "FROM period_assessments b WHERE b.village_id = w.village AND b.period < w.since), '') "
     "ORDER BY p.village_id, p.period"
-).columns(scores=_TABLE.c.scores.type, indexes=_TABLE.c.indexes.type)
+)
+_REPLACE = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in {"village_id", "period"})
+_KEPT = [column.name for column in SupersededAssessment.__table__.columns if column.name != "superseded_at"]  # type: ignore[attr-defined]  # as above
 _WRITE = sa.text(
-    "WITH new AS (SELECT * FROM unnest(cast(:village_id AS uuid[]), cast(:period AS text[]), cast(:revision AS int[]), "
-    "cast(:ruleset AS text[]), cast(:ruleset_digest AS text[]), cast(:village_class AS text[]), "
-    "cast(:previous_class AS text[]), cast(:scores AS jsonb[]), cast(:indexes AS jsonb[]), cast(:answered AS int[]), "
-    "cast(:asked AS int[]), cast(:simulated AS bool[]), cast(:assessed_at AS timestamptz[])) AS n(village_id, period, "
-    "revision, ruleset, ruleset_digest, village_class, previous_class, scores, indexes, answered, asked, simulated, "
-    "assessed_at)), "
-    "old AS (INSERT INTO superseded_assessments (village_id, period, revision, ruleset, ruleset_digest, village_class, "
-    "scores, indexes, answered, asked, simulated, assessed_at, superseded_at) "
-    "SELECT p.village_id, p.period, p.revision, p.ruleset, p.ruleset_digest, p.village_class, p.scores, p.indexes, "
-    "p.answered, p.asked, p.simulated, p.assessed_at, :now "
+    "WITH new AS (SELECT * FROM jsonb_populate_recordset(NULL::period_assessments, cast(:rows AS jsonb))), "  # noqa: S608 - names of columns, from our code only
+    f"old AS (INSERT INTO superseded_assessments ({', '.join(_KEPT)}, superseded_at) "
+    f"SELECT {', '.join(f'p.{name}' for name in _KEPT)}, :now "
     "FROM period_assessments p JOIN new USING (village_id, period) WHERE p.revision < new.revision) "
-    "INSERT INTO period_assessments (village_id, period, revision, ruleset, ruleset_digest, village_class, "
-    "previous_class, scores, indexes, answered, asked, simulated, assessed_at) SELECT * FROM new "
-    "ON CONFLICT (village_id, period) DO UPDATE SET revision = excluded.revision, ruleset = excluded.ruleset, "
-    "ruleset_digest = excluded.ruleset_digest, village_class = excluded.village_class, "
-    "previous_class = excluded.previous_class, scores = excluded.scores, indexes = excluded.indexes, "
-    "answered = excluded.answered, asked = excluded.asked, simulated = excluded.simulated, "
-    "assessed_at = excluded.assessed_at"
+    f"INSERT INTO period_assessments SELECT * FROM new ON CONFLICT (village_id, period) DO UPDATE SET {_REPLACE}"
 )
 
 
 async def known(session: AsyncSession, since: Mapping[UUID, str]) -> dict[UUID, list[dict[str, Any]]]:
     """The rows of villages from a month on, and of each village the one before that month; oldest first."""
     found: dict[UUID, list[dict[str, Any]]] = {}
-    rows = await session.execute(_KNOWN, {"ids": list(since), "since": list(since.values())})
-    for row in rows.mappings():
-        found.setdefault(row["village_id"], []).append(dict(row))
+    for values in await fetch_rows(session, _KNOWN, list(since), list(since.values())):
+        row = dict(zip(_COLUMNS, values, strict=True))
+        for name in _JSON:
+            row[name] = orjson.loads(row[name])
+        found.setdefault(row["village_id"], []).append(row)
     return found
 
 
@@ -62,10 +56,7 @@ async def write(session: AsyncSession, rows: Sequence[dict[str, Any]], now: date
     """Insert or replace rows; what had another revision is kept as superseded. Whoever calls holds the villages."""
     if not rows:
         return
-    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in _COLUMNS}
-    for name in ("scores", "indexes"):
-        columns[name] = [orjson.dumps(value).decode() for value in columns[name]]
-    await session.execute(_WRITE, {**columns, "now": now})
+    await session.execute(_WRITE, {"rows": orjson.dumps(rows, default=str).decode(), "now": now})
 
 
 async def months_of(session: AsyncSession, village: UUID, before: str | None, limit: int) -> Sequence[PeriodAssessment]:

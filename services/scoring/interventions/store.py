@@ -32,23 +32,23 @@ _APPLY = sa.text(
     "WHERE excluded.version > interventions.version RETURNING id"
 )
 _OF_VILLAGES = (
-    "SELECT village_id, date, actors::text, simulated FROM interventions "
+    "SELECT village_id, date::text, actors::text, simulated FROM interventions "
     "WHERE village_id = ANY($1) AND NOT withdrawn "
-    "AND ($2::text IS NULL OR date < to_date($2, 'YYYY-MM') + interval '1 month') ORDER BY village_id, date, id"
+    "AND ($2::text IS NULL OR date < to_date($2, 'YYYY-MM') + interval '1 month') ORDER BY village_id, interventions.date, id"
 )
 
 
 class Done(NamedTuple):
-    """One intervention that counts: when, who took part, whether it is made up."""
+    """One intervention that counts: when (YYYY-MM-DD), who took part, whether it is made up."""
 
-    date: date
+    date: str
     actors: list[int | str]
     simulated: bool
 
     @property
     def month(self) -> str:
         """Its month, YYYY-MM."""
-        return self.date.isoformat()[:7]
+        return self.date[:7]
 
 
 async def claim(session: AsyncSession, states: Sequence[InterventionState]) -> dict[UUID, tuple[UUID, date]]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -147,10 +146,9 @@ class Columns:
         return np.fromiter(flags, np.bool_, self.size)
 
     def _read_numbers(self, group: str) -> None:
-        fields = self._fields[group]
-        rows = _rows(self._group(group), fields)
+        facts, fields = self._group(group), self._fields[group]
         # None becomes NaN in one pass of numpy, several times faster than a Python loop with a test.
-        raw = np.array(rows, dtype=np.float64).reshape(self.size, len(fields)).T
+        raw = np.array([[own.get(field) for own in facts] for field in fields], dtype=np.float64)
         missing = np.isnan(raw)
         values = np.where(missing, 0, raw).astype(np.int64)
         for place, field in enumerate(fields):
@@ -201,19 +199,3 @@ def age_in_months(village: VillageFacts, path: str) -> int | None:
 @lru_cache(maxsize=1024)
 def _month_number(text: str) -> int:
     return int(text[:4]) * 12 + int(text[5:7]) - 1
-
-
-def _rows(groups: list[Mapping[str, Any]], fields: list[str]) -> list[Any]:
-    """The fields of each group. Usually all keys are there, which one itemgetter call reads."""
-    if len(fields) == 1:
-        return [facts.get(fields[0]) for facts in groups]
-    take = itemgetter(*fields)
-    blank = (None,) * len(fields)
-    return [_taken(facts, take, fields) if facts else blank for facts in groups]
-
-
-def _taken(facts: Mapping[str, Any], take: Callable[[Mapping[str, Any]], Any], fields: list[str]) -> Any:
-    try:
-        return take(facts)
-    except KeyError:
-        return tuple(facts.get(field) for field in fields)

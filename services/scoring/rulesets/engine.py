@@ -113,17 +113,16 @@ class Evaluation:
         return {dimension.code for dimension, units in pairs if units >= dimension.threshold}
 
     def village_class(self, row: int) -> VillageClass | None:
-        place = int(self.classes[row])
+        place = self._class_places[row]
         return None if place < 0 else self.engine.classes[place]
 
     def scores_of(self, row: int) -> dict[str, int | None]:
         """Score by indicator code."""
-        return {code: score or None for code, score in zip(self.engine.codes, self._score_rows[row], strict=True)}
+        return dict(zip(self.engine.codes, self._score_rows[row], strict=True))
 
     def indexes_of(self, row: int) -> dict[str, str | None]:
         """Index as decimal string by dimension code."""
-        dimensions = self.engine.dimensions
-        pairs = zip(dimensions, self._index_rows[row], strict=True)
+        pairs = zip(self.engine.dimensions, self._index_rows[row], strict=True)
         return {dimension.code: as_decimal(units, dimension.decimals) for dimension, units in pairs}
 
     def distance_of(self, row: int) -> str | None:
@@ -136,10 +135,17 @@ class Evaluation:
         return found
 
     @cached_property
-    def _score_rows(self) -> list[list[int]]:
-        """All scores as Python numbers: converted once, far cheaper than row by row."""
-        rows: list[list[int]] = self.scores.tolist()
-        return rows
+    def _class_places(self) -> list[int]:
+        places: list[int] = self.classes.tolist()
+        return places
+
+    @cached_property
+    def _score_rows(self) -> list[list[int | None]]:
+        """All scores as Python numbers, None where there is none: converted once, far cheaper than row by row."""
+        rows = self.scores.astype(object)
+        rows[self.scores == NOT_ASSESSABLE] = None
+        scores: list[list[int | None]] = rows.tolist()
+        return scores
 
     @cached_property
     def _index_rows(self) -> list[list[int]]:

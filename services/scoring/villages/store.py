@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.events import VillageState
+from kit.database import fetch_rows
 from kit.scoping import village_reference
 from services.scoring.villages.tables import Village
 
@@ -37,9 +38,7 @@ _APPLY = sa.text(
     "village_name = excluded.village_name, simulated = excluded.simulated "
     "WHERE excluded.version > villages.version RETURNING id"
 )
-_TOLD = sa.text(
-    "SELECT id, region_code, status, simulated FROM villages WHERE id = ANY(cast(:ids AS uuid[])) AND version > 0 ORDER BY id"
-)
+_TOLD = "SELECT id, region_code, status, simulated FROM villages WHERE id = ANY($1) AND version > 0 ORDER BY id"
 
 
 def by_reference(reference: str) -> ColumnElement[bool]:
@@ -126,4 +125,4 @@ class Told(NamedTuple):
 
 async def told_of(session: AsyncSession, ids: Iterable[UUID]) -> list[Told]:
     """Those of the villages that the registry has told of, by id; thousands at a time need no objects of the session."""
-    return [Told(*row) for row in (await session.execute(_TOLD, {"ids": list(ids)})).all()]
+    return [Told._make(row) for row in await fetch_rows(session, _TOLD, list(ids))]

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kit.ids import uuid7
 from services.scoring.facts.rules import Report, facts_in_force, group_of
@@ -131,3 +133,93 @@ def test_every_order_of_arrival_gives_one_result() -> None:
 )
 def test_group_of_a_path(path: str, group: str) -> None:
     assert group_of(path) == group
+
+
+def in_force_by_the_book(reports: list[Report]) -> tuple[dict[str, Any], dict[str, Report]]:
+    """Answers by group and the reports they come from: one question after the other, straight from the rule."""
+    latest = [
+        one
+        for one in reports
+        if not any(
+            (other.kind, other.source_system) == (one.kind, one.source_system)
+            and (other.period, other.revision) > (one.period, one.revision)
+            for other in reports
+        )
+    ]
+    latest.sort(key=lambda one: (one.period, one.reported_at, one.source_system), reverse=True)
+    answers: dict[str, Any] = {}
+    sources: dict[str, Report] = {}
+    for group in GROUPS:
+        kind, *path = group.split(".")
+        for one in latest:
+            value: Any = one.facts if one.kind == kind else None
+            for name in path:
+                value = (value or {}).get(name)
+            if value is not None and (not isinstance(value, dict) or set(value.values()) - {None}):
+                answers[group], sources[group] = value, one
+                break
+    return answers, sources
+
+
+GROUPS = (
+    "profile.pokja",
+    "profile.funding_sources",
+    "profile.poktan.bkb",
+    "profile.poktan.bkl",
+    "profile.mechanisms.outreach",
+    "population.pus",
+    "population.families",
+    "family_planning.methods",
+    "family_planning.unmet_need",
+)
+ANSWERS = st.sampled_from([None, False, True, 0, 3])
+POKTAN = st.fixed_dictionaries({}, optional={"bkb": ANSWERS, "bkl": ANSWERS})
+TOLD = {
+    "profile": st.fixed_dictionaries(
+        {},
+        optional={
+            "pokja": ANSWERS,
+            "funding_sources": st.sampled_from([None, [], ["apbn"]]),
+            "poktan": POKTAN | st.none(),
+            "mechanisms": st.fixed_dictionaries({}, optional={"outreach": ANSWERS}),
+        },
+    ),
+    "population": st.fixed_dictionaries({}, optional={"pus": ANSWERS, "families": ANSWERS}),
+    "family_planning": st.fixed_dictionaries(
+        {},
+        optional={
+            "methods": st.none() | st.fixed_dictionaries({}, optional={"iud": ANSWERS, "pill": ANSWERS}),
+            "unmet_need": ANSWERS,
+        },
+    ),
+}
+
+
+@st.composite
+def any_report(draw: st.DrawFn) -> Report:
+    kind = draw(st.sampled_from(list(TOLD)))
+    return report(
+        kind,
+        draw(TOLD[kind]),
+        period=draw(st.sampled_from(["2025-07", "2025-08", "2025-09"])),
+        source=draw(st.sampled_from(["manual", "siga", "demo"])),
+        day=draw(st.integers(1, 2)),
+    )
+
+
+@given(st.lists(any_report(), max_size=7, unique_by=lambda one: (one.kind, one.source_system, one.period)))
+@settings(deadline=None, max_examples=200)
+def test_in_force_is_what_the_rule_says_group_by_group(reports: list[Report]) -> None:
+    in_force = facts_in_force(reports)
+    answers, sources = in_force_by_the_book(reports)
+    for group in GROUPS:
+        value: Any = in_force.facts
+        for name in group.split("."):
+            value = (value or {}).get(name)
+        assert value == answers.get(group) or (group not in answers and not any((value or {}).values())), group
+    assert in_force.sources == sources
+    assert set(in_force.facts) == {one.kind for one in reports}
+    newest = {kind: max(one.period for one in reports if one.kind == kind) for kind in in_force.facts}
+    assert in_force.newest_period == newest
+    older = {g: one.period for g, one in sources.items() if one.period != newest[one.kind]}
+    assert in_force.periods == newest | older
