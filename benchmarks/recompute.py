@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import random
 import resource
 import time
@@ -28,6 +29,7 @@ from kit import migrations
 from kit.access import Caller, Role
 from kit.database import Database
 from kit.ids import uuid7
+from kit.process import COLLECT_AFTER
 from services.scoring.assessments.actions import bring_up_to_date
 from services.scoring.recomputations import actions, worker
 from services.scoring.recomputations.schemas import RecomputationIn
@@ -208,6 +210,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--villages", type=int, default=VILLAGES)
     number = parser.parse_args().villages
+    gc.set_threshold(COLLECT_AFTER, 10, 10)  # as the service does
     with throwaway_servers() as servers:
         url = servers.empty_database("scoring")
         migrations.upgrade("scoring", url)

@@ -27,7 +27,8 @@ _CHUNK = 5_000
 def wire(event: Event) -> bytes:
     """The event as it goes over the bus, with the trace of the request that caused it."""
     trace = event.traceparent or logs.traceparent.get()
-    return event.model_copy(update={"traceparent": trace}).model_dump_json().encode()
+    told = event if trace == event.traceparent else event.model_copy(update={"traceparent": trace})
+    return told.model_dump_json().encode()
 
 
 async def publish(session: AsyncSession, events: Iterable[Event]) -> None:

@@ -27,8 +27,10 @@ _TABLE: sa.Table = Assessment.__table__  # type: ignore[attr-defined]  # SQLMode
 _COLUMNS = tuple(_TABLE.columns.keys())
 _JSON = ("scores", "indexes", "newest_periods", "readiness")
 _REPLACE = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "village_id")
+_NAMES = ", ".join(_COLUMNS)
 _WRITE = sa.text(
-    "INSERT INTO assessments SELECT * FROM jsonb_populate_recordset(NULL::assessments, cast(:rows AS jsonb)) "  # noqa: S608 - names of columns, from our code only
+    f"INSERT INTO assessments ({_NAMES}) "  # noqa: S608 - names of columns, from our code only
+    f"SELECT {_NAMES} FROM jsonb_populate_recordset(NULL::assessments, cast(:rows AS jsonb)) "
     f"ON CONFLICT (village_id) DO UPDATE SET {_REPLACE}"
 )
 _READ = ", ".join(f"coalesce({name}::text, 'null')" if name in _JSON else name for name in _COLUMNS)

@@ -15,7 +15,7 @@ from services.scoring.comparisons.store import NamedVillage, villages_of
 
 
 async def summarize(database: Database, pair: Pair, region: str | None, by: RegionLevel) -> Summary:
-    """What changes in a region and its parts. About a second for 10,000 villages."""
+    """What changes in a region and its parts. Less than a second for 10,000 villages."""
     summary, depth = Summary(pair), LEVELS.index(by) + 1
     async for villages, inputs, compared in _batches(database, pair, region):
         parts = [".".join(village.region_code.split(".")[:depth]) for village in villages]

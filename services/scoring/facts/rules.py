@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -126,7 +127,7 @@ def newest_first(reports: Sequence[Report]) -> list[Report]:
 
     The source's name settles the rest, so that every order of arrival gives one result.
     """
-    return sorted(reports, key=lambda report: (report.period, report.reported_at, report.source_system), reverse=True)
+    return sorted(reports, key=attrgetter("period", "reported_at", "source_system"), reverse=True)
 
 
 def group_of(path: str) -> str:

@@ -30,6 +30,7 @@ _KNOWN = (
     "FROM period_assessments b WHERE b.village_id = w.village AND b.period < w.since), '') "
     "ORDER BY p.village_id, p.period"
 )
+_NAMES = ", ".join(_COLUMNS)
 _REPLACE = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in {"village_id", "period"})
 _KEPT = [column.name for column in SupersededAssessment.__table__.columns if column.name != "superseded_at"]  # type: ignore[attr-defined]  # as above
 _WRITE = sa.text(
@@ -37,7 +38,8 @@ _WRITE = sa.text(
     f"old AS (INSERT INTO superseded_assessments ({', '.join(_KEPT)}, superseded_at) "
     f"SELECT {', '.join(f'p.{name}' for name in _KEPT)}, :now "
     "FROM period_assessments p JOIN new USING (village_id, period) WHERE p.revision < new.revision) "
-    f"INSERT INTO period_assessments SELECT * FROM new ON CONFLICT (village_id, period) DO UPDATE SET {_REPLACE}"
+    f"INSERT INTO period_assessments ({_NAMES}) SELECT {_NAMES} FROM new "
+    f"ON CONFLICT (village_id, period) DO UPDATE SET {_REPLACE}"
 )
 
 

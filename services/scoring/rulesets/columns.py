@@ -45,6 +45,7 @@ class Columns:
         self._groups: dict[str, list[Mapping[str, Any]]] = {"": list(villages)}
         self._fields: dict[str, list[str]] = {}
         self._numbers: dict[str, NumberColumn] = {}
+        self._choices: dict[str, npt.NDArray[np.int64]] = {}
         self._reported: dict[str, npt.NDArray[np.bool_]] = {}
         self._present: dict[str, npt.NDArray[np.bool_]] = {}
         self._months: dict[str, npt.NDArray[np.int64]] = {}
@@ -67,13 +68,14 @@ class Columns:
 
     def distinct_choices(self, path: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """How many different codes were chosen, and where the question was answered."""
-        chosen = self._raw(path)
-        counts = np.fromiter((len(set(codes)) if codes else 0 for codes in chosen), np.int64, self.size)
-        return counts, self.reported(path)
+        if path not in self._choices:
+            counts = (len(set(codes)) if codes else 0 for codes in self._raw(path))
+            self._choices[path] = np.fromiter(counts, np.int64, self.size)
+        return self._choices[path], self.reported(path)
 
     def distinct_actors(self, excluded: frozenset[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """How many different actors took part in all interventions together, and where interventions are known."""
-        counts = np.fromiter((self._actors(done, excluded) for done in self._raw(INTERVENTIONS)), np.int64, self.size)
+        counts = np.fromiter((len(actors - excluded) for actors in self._actors), np.int64, self.size)
         return counts, self.reported(INTERVENTIONS)
 
     def recent_actors(
@@ -88,7 +90,8 @@ class Columns:
         for row, village in enumerate(self._groups[""]):
             done, day = village.get(INTERVENTIONS), village.get(AS_OF)
             if done is not None:
-                counts[row] = self._actors([one for one in done if is_recent(one.get("date"), day, months)], excluded)
+                recent = [one for one in done if is_recent(one.get("date"), day, months)]
+                counts[row] = len(_actors_of(recent) - excluded)
                 known[row] = not done or (day is not None and all(one.get("date") for one in done))
         return counts, known
 
@@ -136,11 +139,10 @@ class Columns:
             self._reported[path] = self._flags(value is not None for value in self._raw(path))
         return self._reported[path]
 
-    @staticmethod
-    def _actors(interventions: Sequence[Mapping[str, Any]] | None, excluded: frozenset[Any]) -> int:
-        if not interventions:
-            return 0
-        return len(set().union(*(done.get("actors") or () for done in interventions)) - excluded)
+    @cached_property
+    def _actors(self) -> list[set[Any]]:
+        """Who took part in each village's interventions."""
+        return [_actors_of(done or ()) for done in self._raw(INTERVENTIONS)]
 
     def _flags(self, flags: Any) -> npt.NDArray[np.bool_]:
         return np.fromiter(flags, np.bool_, self.size)
@@ -163,6 +165,10 @@ class Columns:
             outer, _, field = path.rpartition(".")
             self._groups[path] = [village.get(field) or _NOTHING for village in self._group(outer)]
         return self._groups[path]
+
+
+def _actors_of(interventions: Iterable[Mapping[str, Any]]) -> set[Any]:
+    return set().union(*(done.get("actors") or () for done in interventions))
 
 
 def is_recent(date: str | None, day: str | None, months: int) -> bool:

@@ -208,7 +208,7 @@ def any_report(draw: st.DrawFn) -> Report:
 
 
 @given(st.lists(any_report(), max_size=7, unique_by=lambda one: (one.kind, one.source_system, one.period)))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_in_force_is_what_the_rule_says_group_by_group(reports: list[Report]) -> None:
     in_force = facts_in_force(reports)
     answers, sources = in_force_by_the_book(reports)
