@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,12 @@ from cli.screen import console, moment, more_than, show_json, show_table, table
 from cli.words import STATUSES
 
 app = typer.Typer(help="Kunci untuk sistem dan kantor lain.", no_args_is_help=True)
+
+
+KeyOut = Annotated[Path | None, typer.Option("--key-out", help="Tulis kuncinya ke berkas baru ini, hanya untuk Anda")]
+KeyId = Annotated[str, typer.Argument(help="Id kunci")]
+_LAST_SECOND = "T23:59:59+07:00"
+"""Of a day, in western Indonesia."""
 
 
 @app.command("create")
@@ -33,7 +40,11 @@ def create_key(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Hari terakhir berlakunya (waktu Indonesia barat)")
     ] = None,
     never_expires: Annotated[bool, typer.Option("--never-expires", help="Berlaku sampai dicabut")] = False,
-    key_out: Annotated[Path | None, typer.Option(help="Tulis kuncinya ke berkas baru ini, hanya untuk Anda")] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="Hanya dari alamat atau jaringan ini, seperti 203.0.113.0/24; boleh berulang"),
+    ] = None,
+    key_out: KeyOut = None,
     as_json: AsJson = False,
 ) -> None:
     """Terbitkan kunci. Kuncinya hanya diperlihatkan satu kali."""
@@ -42,9 +53,9 @@ def create_key(
     if (expires is None) is not never_expires:
         raise Failure("Sebutkan salah satu: --expires TANGGAL atau --never-expires.")
     gateway = gateway_of(ctx)
-    until = f"{expires:%Y-%m-%d}T23:59:59+07:00" if expires else None
-    draft = {"name": name, "owner": owner, "roles": role, "region": region, "expires_at": until}
-    issued = _issued_into(key_out, gateway, draft) if key_out else _issued(gateway, draft)
+    draft = {"name": name, "owner": owner, "roles": role, "region": region, "allowed_addresses": allow or None}
+    draft["expires_at"] = f"{expires:%Y-%m-%d}{_LAST_SECOND}" if expires else None
+    issued = _kept(key_out, lambda: _issued(gateway, draft))
     if as_json:
         show_json(issued)
         return
@@ -62,31 +73,44 @@ def _issued(gateway: Gateway, draft: dict[str, Any]) -> dict[str, Any]:
     return issued
 
 
-def _issued_into(path: Path, gateway: Gateway, draft: dict[str, Any]) -> dict[str, Any]:
-    """The file is made before the key is issued: a key that cannot be written would be lost."""
+def _kept(path: Path | None, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What was answered, its key written to a file if one is named.
+
+    The file is made before the key is: a key that cannot be written would be lost.
+    """
+    if path is None:
+        return ask()
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise Failure(f"Berkas {path} tidak dapat dibuat: {error.strerror}.") from error
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         try:
-            issued = _issued(gateway, draft)
+            answer = ask()
         except Failure:
             path.unlink()
             raise
-        file.write(issued["key"] + "\n")
-    return {**issued, "key": f"(tertulis di {path})"}
+        file.write(answer["key"] + "\n")
+    return {**answer, "key": f"(tertulis di {path})"}
 
 
 @app.command("list")
 def list_keys(
     ctx: typer.Context,
     status: Annotated[str | None, typer.Option(help="active, expired, atau revoked")] = None,
+    role: Annotated[str | None, typer.Option(help="Hanya yang berperan ini")] = None,
+    owner: Annotated[str | None, typer.Option(help="Hanya milik lembaga ini, persis seperti tertulis")] = None,
+    region: Region = None,
+    expires_within: Annotated[int | None, typer.Option(min=1, help="Hanya yang berakhir dalam sekian hari")] = None,
+    unused_for: Annotated[int | None, typer.Option(min=1, help="Hanya yang tidak dipakai selama sekian hari")] = None,
     limit: Limit = DEFAULT_LIMIT,
     as_json: AsJson = False,
 ) -> None:
     """Kunci yang pernah diterbitkan, tanpa rahasianya."""
-    found, more = gateway_of(ctx).items("/keys", limit, status=status)
+    filters = {"status": status, "role": role, "owner": owner, "region": region}
+    filters["expires_before"] = _days_from_now(expires_within)
+    filters["not_used_since"] = _days_from_now(-unused_for if unused_for else None)
+    found, more = gateway_of(ctx).items("/keys", limit, **filters)
     if as_json:
         show_json(found)
         return
@@ -99,7 +123,7 @@ def list_keys(
             ", ".join(key["roles"]),
             key["region"] or "Indonesia",
             STATUSES.get(key["status"], key["status"]),
-            moment(key["expires_at"]) if key["expires_at"] else "sampai dicabut",
+            _until(key),
             moment(key["last_used_at"]),
         )
     show_table(console(), "Kunci", shown)
@@ -107,8 +131,87 @@ def list_keys(
         console().print(more_than(len(found)))
 
 
+def _days_from_now(days: int | None) -> str | None:
+    return None if days is None else (datetime.now(UTC) + timedelta(days=days)).isoformat()
+
+
+def _until(key: dict[str, Any]) -> str:
+    return moment(key["expires_at"]) if key["expires_at"] else "sampai dicabut"
+
+
+@app.command("show")
+def show_key(ctx: typer.Context, key: KeyId, as_json: AsJson = False) -> None:
+    """Satu kunci: peran, wilayah, alamat, masa berlaku, dan kapan dipakai."""
+    found = gateway_of(ctx).get(f"/keys/{segment(key)}")
+    if as_json:
+        show_json(found)
+        return
+    shown = table("", "")
+    for name, value in (
+        ("Nama", found["name"]),
+        ("Lembaga", found["owner"]),
+        ("Peran", ", ".join(found["roles"])),
+        ("Wilayah", found["region"] or "Indonesia"),
+        ("Boleh dipakai dari", ", ".join(found["allowed_addresses"] or ["mana saja"])),
+        ("Status", STATUSES.get(found["status"], found["status"])),
+        ("Diterbitkan", f"{moment(found['created_at'])} oleh {found['created_by']}"),
+        ("Berlaku sampai", _until(found)),
+        ("Terakhir dipakai", moment(found["last_used_at"])),
+        ("Diganti rahasianya", moment(found["rotated_at"])),
+        ("Rahasia lama sampai", moment(found["old_secret_until"])),
+        ("Rahasia lama terakhir dipakai", moment(found["old_secret_used_at"])),
+    ):
+        shown.add_row(name, value)
+    show_table(console(), f"Kunci {found['id']}", shown)
+
+
+@app.command("rotate")
+def rotate_key(
+    ctx: typer.Context,
+    key: KeyId,
+    old_until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Hari terakhir rahasia lama masih berlaku, paling lama 30 hari lagi"),
+    ] = None,
+    at_once: Annotated[bool, typer.Option("--at-once", help="Rahasia lama langsung tidak berlaku")] = False,
+    key_out: KeyOut = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ganti rahasia kunci; yang lama dan yang baru berlaku bersamaan sampai hari yang Anda sebut."""
+    if (old_until is None) is not at_once:
+        raise Failure("Sebutkan salah satu: --old-until TANGGAL atau --at-once.")
+    gateway = gateway_of(ctx)
+    asked = {"old_secret_until": f"{old_until:%Y-%m-%d}{_LAST_SECOND}" if old_until else None}
+    rotated = _kept(key_out, lambda: dict(gateway.post(f"/keys/{segment(key)}/rotation", asked)))
+    if as_json:
+        show_json(rotated)
+        return
+    console().print(f"Rahasia baru kunci {rotated['id']}. Simpan; tidak diperlihatkan lagi:")
+    console().print(rotated["key"], soft_wrap=True)
+    if at_once:
+        console().print("Rahasia lama tidak berlaku lagi.")
+    else:
+        console().print(f"Rahasia lama berlaku sampai {moment(rotated['old_secret_until'])}.")
+
+
+@app.command("finish-rotation")
+def finish_rotation(ctx: typer.Context, key: KeyId) -> None:
+    """Akhiri rahasia lama sekarang juga, setelah semua memakai yang baru."""
+    found = gateway_of(ctx).post(f"/keys/{segment(key)}/rotation/completion")
+    console().print(f"Hanya rahasia terbaru kunci {key} yang berlaku.")
+    if found["old_secret_used_at"]:
+        console().print(f"Rahasia lama terakhir dipakai {moment(found['old_secret_used_at'])}.")
+
+
+@app.command("cancel-rotation")
+def cancel_rotation(ctx: typer.Context, key: KeyId) -> None:
+    """Batalkan rahasia baru (hilang, atau terlihat orang lain); yang lama berlaku seperti semula."""
+    gateway_of(ctx).post(f"/keys/{segment(key)}/rotation/cancel")
+    console().print(f"Rahasia baru kunci {key} dibatalkan; yang lama berlaku seperti semula.")
+
+
 @app.command("revoke")
-def revoke_key(ctx: typer.Context, key: Annotated[str, typer.Argument(help="Id kunci")]) -> None:
+def revoke_key(ctx: typer.Context, key: KeyId) -> None:
     """Cabut kunci; tidak dapat dipakai lagi."""
     gateway_of(ctx).delete(f"/keys/{segment(key)}")
     console().print(f"Kunci {key} dicabut.")

@@ -6,6 +6,8 @@ PROBLEMS = {
     "bad-path": "Alamat tidak dapat dibaca",
     "unauthenticated": "Kunci tidak ada, salah, atau tidak berlaku lagi",
     "forbidden": "Peran kunci ini tidak mengizinkan tindakan tersebut",
+    "address-forbidden": "Kunci ini tidak boleh dipakai dari alamat Anda",
+    "grants-unclear": "Hak Anda untuk tindakan ini berlaku di beberapa wilayah yang terpisah",
     "region-forbidden": "Wilayah ini di luar wilayah kunci Anda",
     "not-found": "Tidak ditemukan",
     "village-unknown": "Kampung KB tidak ditemukan, atau di luar wilayah Anda",

@@ -22,8 +22,8 @@ class Credential(StrEnum):
     """A token of an identity provider that is trusted here."""
 
 
-Check = Callable[[str], Awaitable[Admitted]]
-"""From a credential to whom it lets in; raises Unauthenticated where it does not."""
+Check = Callable[[str, str], Awaitable[Admitted]]
+"""From a credential, and the address where it is shown, to whom it lets in; raises Unauthenticated where it does not."""
 
 
 class Admission:
@@ -38,6 +38,7 @@ class Admission:
 
         Raises:
             Unauthenticated: no credential, several different ones, or one that does not open the door.
+            AddressForbidden: it may not be used from where he is.
             Forbidden: none of his grants allows what the operation needs.
             RegionForbidden: it concerns the whole country, and his grants do not.
             Unavailable: the credential cannot be checked just now.
@@ -46,7 +47,7 @@ class Admission:
         check = self._checks.get(credential)
         if check is None:
             raise Unauthenticated("this is not a key")
-        admitted = await check(text)
+        admitted = await check(text, call.client)
         call.caller_id, call.principal = admitted.principal.id, admitted.principal
         call.credential = credential
         admitted.principal.allowing(operation.scopes, whole_country=operation.whole_country)

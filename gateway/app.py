@@ -21,6 +21,7 @@ from gateway.docs.merge import Document
 from gateway.door import Door
 from gateway.identities import Identities
 from gateway.keys.bootstrap import Bootstrap
+from gateway.keys.expiry import watch_expiry
 from gateway.keys.keyring import Keyring
 from gateway.limits.ceiling import Ceiling
 from gateway.limits.charging import Limits
@@ -106,7 +107,7 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
 
 def _checks(own: FastAPI) -> dict[Credential, Check]:
     oidc: TokenVerifier = own.state.oidc
-    trusting: dict[Credential, Check] = {Credential.OIDC: oidc.check} if oidc.keys else {}
+    trusting: dict[Credential, Check] = {Credential.OIDC: lambda token, _client: oidc.check(token)} if oidc.keys else {}
     return {Credential.KEY: own.state.keyring.check, **trusting}
 
 
@@ -141,6 +142,7 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
             for service in own.state.services.values()
         ),
         *(asyncio.create_task(job) for job in _audit_jobs(own)),
+        asyncio.create_task(keep_running("the count of keys that expire", lambda: watch_expiry(own.state.database))),
     ]
     first = asyncio.create_task(own.state.bootstrap.run())
     own.state.ceiling.start()

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from prometheus_client import Counter, Gauge
 
+from kit.metrics import UNKNOWN
+
 SERVICE_ANSWERS = Counter("kkb_gateway_answers_total", "Requests by the service they were for", ["service", "status"])
 FAILURES = Counter(
     "kkb_gateway_failures_total", "Requests that got no whole answer from a service, by kind", ["service", "kind"]
@@ -37,6 +39,9 @@ OIDC_REFUSALS = Counter("kkb_gateway_oidc_refused_total", "Tokens of issuers ref
 OIDC_KEYS_AGE = Gauge(
     "kkb_gateway_oidc_keys_age_seconds", "Age of an issuer's keys; +Inf while there are none", ["issuer"]
 )
+
+KEYS_EXPIRING = Gauge("kkb_keys_expiring", "Keys in use that expire within thirty days")
+KEYS_EXPIRING.set(UNKNOWN)
 
 
 class _Aging(Protocol):

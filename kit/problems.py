@@ -67,6 +67,10 @@ class Forbidden(Problem):
     status, slug, title = 403, "forbidden", "Your role does not allow this operation"
 
 
+class AddressForbidden(Forbidden):
+    slug, title = "address-forbidden", "This key may not be used from your address"
+
+
 class GrantsUnclear(Forbidden):
     slug, title = "grants-unclear", "Your grants for this operation are for regions side by side"
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.keys import rules, store
-from gateway.keys.schemas import KeyIn, KeyStatus, status_of
+from gateway.keys.schemas import KeyIn, KeyStatus, RotationIn, status_of
 from gateway.keys.tables import ApiKey
 from kit import clock, problems
 from kit.access import Caller
@@ -73,6 +74,80 @@ async def revoke_key(session: AsyncSession, caller: Caller, key_id: UUID) -> Non
     key.revoked_at, key.revoked_by = now, caller.id
     session.add(key)
     await store.tell_others(session, key.id)
+
+
+async def rotate_key(session: AsyncSession, caller: Caller, key_id: UUID, asked: RotationIn) -> Issued:
+    """Give a key a new secret; the old one stays good until the given time, so that nobody is locked out meanwhile.
+
+    Raises:
+        KeyUnknown: there is none in the caller's region.
+        Invalid: the old one would end in the past, or later than thirty days from now.
+        Conflict: the key is not active, or two secrets are good already.
+    """
+    now = clock.now()
+    _check_overlap(asked.old_secret_until, now)
+    key = await _find_active(session, caller, key_id, now)
+    if _has_two_secrets(key, now):
+        raise problems.Conflict(
+            "two secrets are good already: complete the last rotation, which ends the older one, or cancel it",
+            old_secret_until=key.old_secret_until.isoformat() if key.old_secret_until else None,
+        )
+    secret = secrets.token_hex(rules.SECRET_BYTES)
+    key.old_secret_hash, key.old_secret_until = key.secret_hash, asked.old_secret_until or now
+    key.secret_hash, key.rotated_at, key.old_secret_used_at = rules.digest(secret), now, None
+    await store.tell_others(session, key.id)
+    return Issued(key, rules.written(key.id, secret))
+
+
+async def complete_rotation(session: AsyncSession, caller: Caller, key_id: UUID) -> ApiKey:
+    """End the old secret now; where it has ended already nothing changes.
+
+    Raises:
+        KeyUnknown: there is none in the caller's region.
+        Conflict: the key is not active.
+    """
+    now = clock.now()
+    key = await _find_active(session, caller, key_id, now)
+    if _has_two_secrets(key, now):
+        key.old_secret_until = now
+        await store.tell_others(session, key.id)
+    return key
+
+
+async def cancel_rotation(session: AsyncSession, caller: Caller, key_id: UUID) -> ApiKey:
+    """Take the new secret back, lost or shown to the wrong person: the old one is the only one again.
+
+    Raises:
+        KeyUnknown: there is none in the caller's region.
+        Conflict: the key is not active, or its old secret has ended, so that nobody could use it any more.
+    """
+    now = clock.now()
+    key = await _find_active(session, caller, key_id, now)
+    if not _has_two_secrets(key, now) or key.old_secret_hash is None:
+        raise problems.Conflict("no rotation is under way: there is no old secret to go back to")
+    key.secret_hash = key.old_secret_hash
+    key.old_secret_hash = key.old_secret_until = key.old_secret_used_at = key.rotated_at = None
+    await store.tell_others(session, key.id)
+    return key
+
+
+def _has_two_secrets(key: ApiKey, now: datetime) -> bool:
+    return key.old_secret_until is not None and now < key.old_secret_until
+
+
+async def _find_active(session: AsyncSession, caller: Caller, key_id: UUID, now: datetime) -> ApiKey:
+    key = await store.find(session, caller, key_id, lock=True)
+    status = status_of(key, now)
+    if status is not KeyStatus.ACTIVE:
+        raise problems.Conflict(f"the key is {status}: issue another one")
+    return key
+
+
+def _check_overlap(until: datetime | None, now: datetime) -> None:
+    if until is None or now < until <= now + rules.LONGEST_OVERLAP:
+        return
+    detail = f"the old secret ends at a time from now to {rules.LONGEST_OVERLAP.days} days ahead, or at once (null)"
+    raise problems.Invalid(detail, errors=[{"pointer": "#/old_secret_until", "detail": detail}])
 
 
 def _check_region(caller: Caller, region: str | None) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,12 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.identities import Minted
 from gateway.keys import rules, store
+from gateway.keys.rules import OldSecret, Secret
 from gateway.keys.schemas import KeyStatus, status_of
 from gateway.keys.tables import ApiKey
+from gateway.proxy.origin import Network, address_of, lies_in, parse_network
 from kit import clock
 from kit.access import Grant, Principal, Role
 from kit.database import Database
-from kit.problems import CONNECTION_LOST, Unauthenticated, is_database_away
+from kit.problems import CONNECTION_LOST, AddressForbidden, Unauthenticated, is_database_away
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,9 @@ class Known:
     principal: Principal
     loaded_at: float
     """Monotonic time."""
+    networks: tuple[Network, ...] | None
+    """Where it may be used from; None is anywhere."""
+    old_secret: OldSecret | None
     identities: dict[str, Minted] = field(default_factory=dict)
 
 
@@ -56,23 +62,42 @@ class Keyring:
         """Counts what was forgotten, so that a key loaded meanwhile is not remembered."""
         self._listening = False
         self._used: set[UUID] = set()
+        self._used_old: set[UUID] = set()
+        """Those of them that were used with the secret before the last rotation."""
 
-    async def check(self, text: str) -> Known:
-        """The key that a client presents.
+    async def check(self, text: str, client: str) -> Known:
+        """The key that a client presents, from the address where he is.
 
         Raises:
-            Unauthenticated: it is no key, not known, expired or revoked.
+            Unauthenticated: it is no key, not known, replaced, expired or revoked.
+            AddressForbidden: it may not be used from there.
         """
         presented = rules.parse(text)
         if presented is None:
             raise Unauthenticated("this is not a key")
-        known = self._remembered(presented.id) or await self._load_once(presented.id)
-        if not rules.fits(presented.secret, known.key.secret_hash):
+        known = await self._known_of(presented.id)
+        now = clock.now()
+        secret = rules.which(presented.secret, known.key.secret_hash, known.old_secret, now)
+        if secret is Secret.WRONG:
             raise Unauthenticated("the key is not known")
-        status = status_of(known.key, clock.now())
-        if status is not KeyStatus.ACTIVE:
-            raise Unauthenticated(_REFUSALS[status])
+        if secret is Secret.REPLACED:
+            raise Unauthenticated("this key was replaced by one with a new secret")
+        _require_open(known, client, now)
         self._used.add(presented.id)
+        if secret is Secret.OLD:
+            self._used_old.add(presented.id)
+        return known
+
+    async def standing(self, key_id: UUID, client: str) -> Known:
+        """A key whose owner proved before that he has it, as it stands now.
+
+        Raises:
+            Unauthenticated: it is not known, expired or revoked.
+            AddressForbidden: it may not be used from there.
+        """
+        known = await self._known_of(key_id)
+        _require_open(known, client, clock.now())
+        self._used.add(key_id)
         return known
 
     def forget(self, key_id: UUID) -> None:
@@ -109,14 +134,16 @@ class Keyring:
     async def write_use(self) -> None:
         """Write down which keys were used since the last time; when the database is away, the next time."""
         used, self._used = self._used, set()
+        with_old, self._used_old = self._used_old, set()
         if not used:
             return
         hour = clock.now().replace(minute=0, second=0, microsecond=0)
         try:
             async with self._database.transaction() as session:
-                await store.note_use(session, used, hour)
+                await store.note_use(session, used, with_old, hour)
         except Exception as error:
             self._used |= used
+            self._used_old |= with_old
             if not is_database_away(error):
                 raise
 
@@ -134,6 +161,9 @@ class Keyring:
 
     def _on_notice(self, _connection: Any, _process: int, _channel: str, payload: str) -> None:
         self.forget(UUID(payload))
+
+    async def _known_of(self, key_id: UUID) -> Known:
+        return self._remembered(key_id) or await self._load_once(key_id)
 
     def _remembered(self, key_id: UUID) -> Known | None:
         known = self._known.get(key_id)
@@ -163,8 +193,32 @@ class Keyring:
             key = await store.load(session, key_id)
         if key is None:
             raise Unauthenticated("the key is not known")
-        grants = tuple(Grant(Role(role), key.region) for role in key.roles)
-        known = Known(key, Principal(str(key.id), key.name, grants), loaded_at)
+        known = _as_known(key, loaded_at)
         if forgotten == self._forgotten:
             self._known[key_id] = known
         return known
+
+
+def principal_of(key: ApiKey) -> Principal:
+    """Who a key is, with what was granted to it."""
+    return Principal(str(key.id), key.name, tuple(Grant(Role(role), key.region) for role in key.roles))
+
+
+def _as_known(key: ApiKey, loaded_at: float) -> Known:
+    networks = None if key.allowed_addresses is None else tuple(parse_network(text) for text in key.allowed_addresses)
+    old = None
+    if key.old_secret_hash is not None and key.old_secret_until is not None:
+        old = OldSecret(key.old_secret_hash, key.old_secret_until)
+    return Known(key, principal_of(key), loaded_at, networks, old)
+
+
+def _require_open(known: Known, client: str, now: datetime) -> None:
+    status = status_of(known.key, now)
+    if status is not KeyStatus.ACTIVE:
+        raise Unauthenticated(_REFUSALS[status])
+    if known.networks is None:
+        return
+    address = address_of(client)
+    if address is None or not lies_in(address, known.networks):
+        # the owner must learn what we see: behind a proxy that is not named in the settings it is the proxy
+        raise AddressForbidden(f"this key may not be used from {client}")

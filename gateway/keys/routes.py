@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from gateway.keys import actions, store
 from gateway.keys.keyring import Keyring
-from gateway.keys.schemas import KeyFilters, KeyIn, KeyIssued, KeyOut
+from gateway.keys.schemas import KeyFilters, KeyIn, KeyIssued, KeyOut, KeyRotated, RotationIn
 from kit import clock
 from kit.access import Caller, Scope, requires
 from kit.database import Session
@@ -45,7 +45,7 @@ async def issue_key(
     return KeyIssued(key=issued.written, **KeyOut.of(issued.key, clock.now()).model_dump())
 
 
-@router.get("")
+@router.get("", responses=problems(RegionForbidden))
 async def list_keys(manager: KeyManager, session: Session, filters: Annotated[KeyFilters, Query()]) -> Page[KeyOut]:
     """List the keys of your region, oldest first."""
     now = clock.now()
@@ -64,5 +64,41 @@ async def get_key(key: KeyId, manager: KeyManager, session: Session) -> KeyOut:
 async def revoke_key(key: KeyId, manager: KeyManager, session: Session, request: Request) -> None:
     """Revoke a key: at once here, within seconds wherever else the gateway runs."""
     await actions.revoke_key(session, manager, key)
+    _forget(request, session, key)
+
+
+@router.post("/{key}/rotation", responses=problems(KeyUnknown, Conflict))
+async def rotate_key(
+    key: KeyId, asked: RotationIn, manager: KeyManager, session: Session, request: Request, response: Response
+) -> KeyRotated:
+    """Give a key a new secret. It is in this answer and nowhere else; the old one stays good until the time you give.
+
+    Two secrets at a time, no more: where a rotation is under way this is a 409, so a repeated request makes no third.
+    If the answer was lost, cancel the rotation and begin again.
+    """
+    rotated = await actions.rotate_key(session, manager, key, asked)
+    _forget(request, session, key)
+    response.headers["Cache-Control"] = "no-store"
+    assert rotated.written is not None
+    return KeyRotated(key=rotated.written, **KeyOut.of(rotated.key, clock.now()).model_dump())
+
+
+@router.post("/{key}/rotation/completion", responses=problems(KeyUnknown, Conflict))
+async def complete_key_rotation(key: KeyId, manager: KeyManager, session: Session, request: Request) -> KeyOut:
+    """End the old secret at once. Look at `old_secret_used_at` first: somebody may still use it."""
+    found = await actions.complete_rotation(session, manager, key)
+    _forget(request, session, key)
+    return KeyOut.of(found, clock.now())
+
+
+@router.post("/{key}/rotation/cancel", responses=problems(KeyUnknown, Conflict))
+async def cancel_key_rotation(key: KeyId, manager: KeyManager, session: Session, request: Request) -> KeyOut:
+    """Take the new secret back at once, as long as the old one is good."""
+    found = await actions.cancel_rotation(session, manager, key)
+    _forget(request, session, key)
+    return KeyOut.of(found, clock.now())
+
+
+def _forget(request: Request, session: Session, key: UUID) -> None:
     keyring: Keyring = request.app.state.keyring
     keyring.forget_after_commit(session, key)

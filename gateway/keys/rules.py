@@ -6,9 +6,13 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
 from uuid import UUID
 
 SECRET_BYTES = 32
+LONGEST_OVERLAP = timedelta(days=30)
+"""How long after a rotation the old secret may stay good."""
 
 _WRITTEN = re.compile(r"kkb_([0-9a-f]{32})_([0-9a-f]{64})")
 """Letters and digits only: one double click selects it, and secret scanners can recognise it."""
@@ -45,3 +49,31 @@ def digest(secret: str) -> bytes:
 def fits(secret: str, stored: bytes) -> bool:
     """Whether a secret is the stored one, compared in constant time."""
     return hmac.compare_digest(digest(secret), stored)
+
+
+class Secret(Enum):
+    """Which of a key's secrets somebody presents."""
+
+    CURRENT = "current"
+    OLD = "old"
+    """The one before the last rotation, within its time."""
+    REPLACED = "replaced"
+    """The same, after it."""
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class OldSecret:
+    """What is stored of the secret before the last rotation."""
+
+    digest: bytes
+    until: datetime
+
+
+def which(secret: str, current: bytes, old: OldSecret | None, now: datetime) -> Secret:
+    """Which secret it is, of the stored ones."""
+    if fits(secret, current):
+        return Secret.CURRENT
+    if old is None or not fits(secret, old.digest):
+        return Secret.WRONG
+    return Secret.OLD if now < old.until else Secret.REPLACED

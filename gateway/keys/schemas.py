@@ -10,7 +10,9 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.regions import RegionCode
+from gateway.keys.rules import LONGEST_OVERLAP
 from gateway.keys.tables import ApiKey
+from gateway.proxy.origin import parse_network
 from kit.access import Role
 from kit.paging import ListFilters
 
@@ -31,6 +33,23 @@ def _each_once(roles: list[Role]) -> list[Role]:
     return sorted(roles)
 
 
+def _address_range(text: str) -> str:
+    network = parse_network(text)
+    if network.prefixlen == 0:
+        raise ValueError("this is every address: give null for a key without limits")
+    return str(network)
+
+
+def _each_range_once(ranges: list[str]) -> list[str]:
+    if len(set(ranges)) != len(ranges):
+        raise ValueError("each range once")
+    return sorted(ranges)
+
+
+AddressRange = Annotated[str, StringConstraints(max_length=50), AfterValidator(_address_range)]
+AllowedAddresses = Annotated[list[AddressRange], Field(min_length=1, max_length=50), AfterValidator(_each_range_once)]
+
+
 class KeyIn(BaseModel):
     """A key to issue. Region and expiry have no default: whole country and for ever must be said."""
 
@@ -41,6 +60,21 @@ class KeyIn(BaseModel):
     roles: Annotated[list[Role], Field(min_length=1), AfterValidator(_each_once)]
     region: RegionCode | None = Field(description="Region subtree it is good for; null: the whole country")
     expires_at: AwareDatetime | None = Field(description="With time zone; null: until it is revoked")
+    allowed_addresses: AllowedAddresses | None = Field(
+        None,
+        description="Addresses and networks (CIDR, IPv4 or IPv6) that it may be used from; null: from anywhere",
+        examples=[["203.0.113.0/24", "2001:db8:1::/48"]],
+    )
+
+
+class RotationIn(BaseModel):
+    """How long the secret of now stays good beside the new one. No default: ending it at once must be said."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    old_secret_until: AwareDatetime | None = Field(
+        description=f"With time zone, at most {LONGEST_OVERLAP.days} days from now; null: the old secret ends at once"
+    )
 
 
 class KeyOut(BaseModel):
@@ -53,9 +87,15 @@ class KeyOut(BaseModel):
     region: str | None = Field(description="Null: the whole country")
     status: KeyStatus
     expires_at: datetime | None
+    allowed_addresses: list[str] | None = Field(description="Networks it may be used from; null: from anywhere")
     created_at: datetime
     created_by: str = Field(description="Id of the key that issued it, or `bootstrap`")
     last_used_at: datetime | None = Field(description="The hour in which it was last used; null: never")
+    rotated_at: datetime | None = Field(description="When it got the secret of now; null: it has its first one")
+    old_secret_until: datetime | None = Field(description="When the secret before the last rotation ends or ended")
+    old_secret_used_at: datetime | None = Field(
+        description="The hour in which that one was last used after the rotation; null: never"
+    )
     revoked_at: datetime | None
     revoked_by: str | None
 
@@ -74,10 +114,21 @@ class KeyIssued(KeyOut):
     )
 
 
+class KeyRotated(KeyOut):
+    """A key with its new secret."""
+
+    key: str = Field(description="The key with its new secret, shown this once; the id is as before")
+
+
 class KeyFilters(ListFilters):
     """Filters of the list of keys."""
 
     status: KeyStatus | None = None
+    role: Role | None = None
+    region: RegionCode | None = Field(None, description="Keys good for this region subtree or a part of it")
+    owner: Label | None = Field(None, description="Exactly as it was given")
+    expires_before: AwareDatetime | None = Field(None, description="With time zone; leaves out keys that never expire")
+    not_used_since: AwareDatetime | None = Field(None, description="With time zone; includes keys that were never used")
 
 
 def status_of(key: ApiKey, now: datetime) -> KeyStatus:

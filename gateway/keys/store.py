@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +42,20 @@ def _has_status(status: KeyStatus, now: datetime) -> ColumnElement[bool]:
             return ~revoked & ~expired
 
 
+def _conditions(filters: KeyFilters, now: datetime) -> Iterator[ColumnElement[bool]]:
+    used = col(ApiKey.last_used_at)
+    if filters.status is not None:
+        yield _has_status(filters.status, now)
+    if filters.role is not None:
+        yield sa.literal(filters.role.value) == sa.any_(col(ApiKey.roles))
+    if filters.owner is not None:
+        yield col(ApiKey.owner) == filters.owner
+    if filters.expires_before is not None:
+        yield col(ApiKey.expires_at) < filters.expires_before
+    if filters.not_used_since is not None:
+        yield used.is_(None) | (used < filters.not_used_since)
+
+
 async def find(session: AsyncSession, caller: Caller, key_id: UUID, *, lock: bool = False) -> ApiKey:
     """A key of the caller's region.
 
@@ -57,9 +71,7 @@ async def find(session: AsyncSession, caller: Caller, key_id: UUID, *, lock: boo
 
 async def list_page(session: AsyncSession, caller: Caller, filters: KeyFilters, now: datetime) -> Sequence[ApiKey]:
     """One item more than a page of keys, oldest first."""
-    query = _visible(select(ApiKey), caller.region)
-    if filters.status is not None:
-        query = query.where(_has_status(filters.status, now))
+    query = _visible(select(ApiKey), caller.narrow(filters.region)).where(*_conditions(filters, now))
     after = decode_cursor(filters.cursor, str)
     if after is not None:
         query = query.where(col(ApiKey.id) > UUID(after[0]))
@@ -98,8 +110,24 @@ async def load(session: AsyncSession, key_id: UUID) -> ApiKey | None:
     return await session.get(ApiKey, key_id)
 
 
-async def note_use(session: AsyncSession, key_ids: Iterable[UUID], hour: datetime) -> None:
-    """Remember the hour of use: enough to find keys nobody needs, too coarse to follow somebody's day."""
-    last = col(ApiKey.last_used_at)
-    statement = sa.update(ApiKey).where(col(ApiKey.id).in_(list(key_ids)), last.is_(None) | (last < hour))
-    await session.execute(statement.values(last_used_at=hour))
+async def note_use(session: AsyncSession, key_ids: Iterable[UUID], with_old: Iterable[UUID], hour: datetime) -> None:
+    """Remember the hour of use: enough to find keys nobody needs, too coarse to follow somebody's day.
+
+    `with_old` are those of the keys that were used with the secret before the last rotation.
+    """
+    for ids, column in ((key_ids, "last_used_at"), (with_old, "old_secret_used_at")):
+        last = getattr(ApiKey, column)
+        # in a fixed order: gateway processes write at the same time
+        due = select(col(ApiKey.id)).where(col(ApiKey.id).in_(list(ids)), last.is_(None) | (last < hour))
+        locked = due.order_by(col(ApiKey.id)).with_for_update()
+        await session.execute(sa.update(ApiKey).where(col(ApiKey.id).in_(locked)).values({column: hour}))
+
+
+async def count_expiring(session: AsyncSession, now: datetime, within: timedelta, used_since: datetime) -> int:
+    """Active keys that expire soon and were in use lately: those that somebody will miss."""
+    query = select(sa.func.count()).where(
+        _has_status(KeyStatus.ACTIVE, now),
+        col(ApiKey.expires_at) <= now + within,
+        col(ApiKey.last_used_at) >= used_since,
+    )
+    return (await session.execute(query)).scalar_one()

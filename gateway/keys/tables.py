@@ -22,6 +22,12 @@ class ApiKey(GatewayTable, table=True):
         CheckConstraint("octet_length(secret_hash) = 32", name="secret_hash"),
         CheckConstraint("cardinality(roles) > 0", name="roles"),
         CheckConstraint("(revoked_at IS NULL) = (revoked_by IS NULL)", name="revoked"),
+        CheckConstraint("octet_length(old_secret_hash) = 32", name="old_secret_hash"),
+        CheckConstraint(
+            "(old_secret_hash IS NULL) = (old_secret_until IS NULL) AND (old_secret_hash IS NULL) = (rotated_at IS NULL)",
+            name="rotated",
+        ),
+        CheckConstraint("cardinality(allowed_addresses) > 0", name="allowed_addresses"),
         CheckConstraint("(idempotency_key IS NULL) = (request_digest IS NULL)", name="idempotency"),
     )
 
@@ -32,9 +38,15 @@ class ApiKey(GatewayTable, table=True):
     roles: list[str] = Field(sa_type=ARRAY(Text))
     region: str | None = Field(sa_type=Text(collation="C"), nullable=True)
     expires_at: datetime | None = Field(sa_type=_TIME, nullable=True)
+    allowed_addresses: list[str] | None = Field(None, sa_type=ARRAY(Text), nullable=True)
     created_at: datetime = Field(sa_type=_TIME)
     created_by: str
     last_used_at: datetime | None = Field(None, sa_type=_TIME, nullable=True)
+    rotated_at: datetime | None = Field(None, sa_type=_TIME, nullable=True)
+    old_secret_hash: bytes | None = Field(None, sa_type=LargeBinary, nullable=True)
+    """The secret before the last rotation; it stays after its time, so that whoever still uses it is told why not."""
+    old_secret_until: datetime | None = Field(None, sa_type=_TIME, nullable=True)
+    old_secret_used_at: datetime | None = Field(None, sa_type=_TIME, nullable=True)
     revoked_at: datetime | None = Field(None, sa_type=_TIME, nullable=True)
     revoked_by: str | None = None
     idempotency_key: str | None = None

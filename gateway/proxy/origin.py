@@ -18,6 +18,10 @@ _MOST_HOPS = 20
 """Nobody has so many proxies; what stands farther left is not looked at."""
 
 
+_LONGEST_ADDRESS = 64
+"""Of IPv6 with zone, brackets and port. Longer texts are not even remembered."""
+
+
 class Origin:
     """Tells a client's address and scheme.
 
@@ -36,7 +40,7 @@ class Origin:
         if not self._trusted or not self._is_trusted(nearest):
             return nearest
         for entry in _entries(headers):
-            address = _parsed(entry)
+            address = address_of(entry)
             if address is None:
                 break  # a trusted proxy wrote no address there: what it spoke with is not known, so it stands itself
             nearest = str(address)
@@ -53,7 +57,7 @@ class Origin:
         return said if said in _SCHEMES else scheme
 
     def _lies_in_trusted(self, address: str) -> bool:
-        parsed = _parsed(address)
+        parsed = address_of(address)
         return parsed is not None and lies_in(parsed, self._trusted)
 
 
@@ -74,15 +78,13 @@ def lies_in(address: Address, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks)
 
 
-@lru_cache(4096)
 def address_of(text: str) -> Address | None:
-    """An address as `Origin` tells it; None where the peer has none (a Unix socket)."""
-    return _parsed(text)
+    """An address with or without a port, IPv6 with or without brackets, IPv4-mapped IPv6 as IPv4; None when it is none."""
+    return _parsed(text) if len(text) <= _LONGEST_ADDRESS else None
 
 
-@lru_cache(4096)
 def _plain(peer: str) -> str:
-    address = _parsed(peer)
+    address = address_of(peer)
     return peer if address is None else str(address)
 
 
@@ -92,8 +94,8 @@ def _entries(headers: Headers) -> list[str]:
     return [entry.strip() for entry in reversed(whole.decode("latin-1").split(",")[-_MOST_HOPS:])] if whole else []
 
 
+@lru_cache(4096)
 def _parsed(text: str) -> Address | None:
-    """An address with or without a port, IPv6 with or without brackets; None when it is none."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

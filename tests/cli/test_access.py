@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,34 @@ class TestKeys:
         assert (await kkb("keys", "revoke", number)).exit_code == 0
         assert (await kkb("villages", "--region", "33.26", **own)).exit_code == 1
         assert number not in (await kkb("keys", "list", "--status", "active")).stdout
+
+    async def test_rotate_finish_and_cancel(self, kkb: Kkb, tmp_path: Path) -> None:
+        draft = ("--name", "Uji", "--owner", "Dinas Putar", "--role", "reader", "--region", "33.26", "--never-expires")
+        files = [tmp_path / f"{name}.key" for name in ("first", "second", "third")]
+        made = await kkb("keys", "create", *draft, "--allow", "127.0.0.0/8", "--key-out", str(files[0]), "--json")
+        number = json.loads(made.stdout)["id"]
+        day = f"{datetime.now(UTC) + timedelta(days=7):%Y-%m-%d}"
+        rotated = await kkb("keys", "rotate", number, "--old-until", day, "--key-out", str(files[1]))
+        assert rotated.exit_code == 0, rotated.stderr
+        assert "Rahasia lama berlaku sampai" in rotated.stdout
+        assert files[1].stat().st_mode & 0o777 == 0o600
+        again = await kkb("keys", "rotate", number, "--at-once")
+        assert again.stderr.startswith("Bertentangan dengan yang sudah tercatat (409).")
+        assert (await kkb("keys", "cancel-rotation", number)).exit_code == 0
+        assert (await kkb("keys", "rotate", number, "--old-until", day, "--key-out", str(files[2]))).exit_code == 0
+        assert (await kkb("keys", "finish-rotation", number)).exit_code == 0
+        works = [(await kkb("villages", "--region", "33.26", KKB_KEY_FILE=str(file))).exit_code for file in files]
+        assert works == [1, 1, 0]
+        shown = (await kkb("keys", "show", number)).stdout
+        assert "127.0.0.0/8" in shown
+        assert "Dinas Putar" in shown
+        listed = await kkb("keys", "list", "--owner", "Dinas Putar", "--unused-for", "1", "--json")
+        assert [key["id"] for key in json.loads(listed.stdout)] == [number]
+        assert (await kkb("keys", "list", "--owner", "Dinas Putar", "--expires-within", "9", "--json")).stdout == "[]\n"
+
+    async def test_how_long_the_old_secret_stays_must_be_said(self, kkb: Kkb) -> None:
+        result = await kkb("keys", "rotate", "01900000-0000-7000-8000-000000000000")
+        assert (result.exit_code, "Sebutkan salah satu" in result.stderr) == (1, True)
 
     async def test_revoke_an_unknown_one(self, kkb: Kkb) -> None:
         result = await kkb("keys", "revoke", "01900000-0000-7000-8000-000000000000")

@@ -115,7 +115,7 @@ class TestIdentity:
 
     async def test_it_is_made_new_before_it_is_old(self, gateway: Running) -> None:
         state = gateway.gateway.own.state
-        known, identities = await state.keyring.check(gateway.admin_key), Identities(state.signer)
+        known, identities = await state.keyring.check(gateway.admin_key, "127.0.0.1"), Identities(state.signer)
         first = identities.of(known, "registry")
         assert identities.of(known, "registry") is first
         assert identities.of(known, "scoring") != first
