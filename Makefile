@@ -7,7 +7,7 @@ CODE := contracts kit services gateway deploy cli tests benchmarks
 COMPILE = .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-faults coverage check lint types imports drift format contracts benchmarks env compose-up compose-down lock clean
+.PHONY: audit help up test test-faults coverage check lint types imports drift format contracts benchmarks env compose-up compose-down lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -45,8 +45,9 @@ types: $(READY) ## mypy, strict
 imports: $(READY) ## who may import whom
 	@.venv/bin/lint-imports
 
-drift: $(READY) ## committed contracts and migrations are what the code says
+drift: $(READY) ## committed contracts and migrations are what the code says, and the contract keeps its own rules
 	@$(PY) -m deploy.contracts --check
+	@$(PY) -m deploy.lint_contract
 	@$(PY) -m deploy.check_migrations
 
 contracts: $(READY) ## write contracts/ from the code: OpenAPI, AsyncAPI, event examples
@@ -75,6 +76,10 @@ lock: $(READY) ## renew requirements/*.txt from pyproject.toml (newest versions,
 	@$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt # the versions that the tests run with
 	@$(COMPILE) pyproject.toml -c requirements/dev.txt --extra embedded -o requirements/embedded.txt
 	@echo uv | $(COMPILE) - -o requirements/bootstrap.txt
+
+# pip-audit is fetched for the call and kept apart: its own dependencies have no place among the tests' ones.
+audit: $(READY) ## known vulnerabilities of the locked packages (asks the package index; skipped where it cannot be reached)
+	@sh deploy/audit_packages.sh
 
 clean: ## remove .venv and all caches; never the data in .data
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import contracts
+from gateway.docs.answers import shared_responses, with_the_doors_answers
+from gateway.docs.examples import with_examples
 from gateway.docs.merge import Document, merge
 from gateway.service import SERVICE
 from kit.access import SCOPES_OF
@@ -103,4 +105,9 @@ def _rule(operation: Document) -> dict[str, Any]:
 def merged_document(registry: Document, interventions: Document, scoring: Document, own: Document) -> dict[str, Any]:
     """The contract of the whole platform as clients see it."""
     documents = {**dict(zip(SERVICES, (registry, interventions, scoring), strict=True)), SERVICE.name: own}
-    return merge(documents, _INFO, _SCHEMES)
+    answered = {
+        name: with_the_doors_answers(document, forwarded=name != SERVICE.name) for name, document in documents.items()
+    }
+    whole = with_examples(merge(answered, _INFO, _SCHEMES))
+    whole["components"] = dict(sorted({**whole["components"], "responses": shared_responses()}.items()))
+    return whole

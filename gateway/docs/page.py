@@ -8,8 +8,9 @@ from functools import cache
 from importlib import resources
 
 from fastapi import APIRouter, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 
+from kit import API
 from kit.problems import NotFound
 
 PAGE = "/docs"
@@ -108,9 +109,13 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-async def go_to_documentation() -> Response:
-    """Who opens the gateway in a browser wants to read about it."""
-    return RedirectResponse(PAGE, 307)
+async def show_the_way(request: Request) -> Response:
+    """Who opens the gateway in a browser wants to read about it; a program is told where things are."""
+    vary = {"Vary": "Accept"}
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(PAGE, 307, headers=vary)
+    where = {"api": API, "contract": f"{API}/openapi.json", "documentation": PAGE}
+    return JSONResponse({"name": "Kampung KB", **where}, headers=vary)
 
 
 @router.get(PAGE)

@@ -123,8 +123,8 @@ class KeyRotated(KeyOut):
 class KeyFilters(ListFilters):
     """Filters of the list of keys."""
 
-    status: KeyStatus | None = None
-    role: Role | None = None
+    status: KeyStatus | None = Field(None, description="Whether they open the door")
+    role: Role | None = Field(None, description="Only those with this role")
     region: RegionCode | None = Field(None, description="Keys good for this region subtree or a part of it")
     owner: Label | None = Field(None, description="Exactly as it was given")
     expires_before: AwareDatetime | None = Field(None, description="With time zone; leaves out keys that never expire")

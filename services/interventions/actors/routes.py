@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from kit.access import Caller, Scope, requires
 from kit.problems import NotFound, problems
@@ -30,7 +30,9 @@ async def list_actors(_reader: ActorReader, filters: Annotated[ActorFilters, Que
 
 
 @router.get("/{code}", responses=problems(NotFound))
-async def get_actor(code: ActorCode, _reader: ActorReader) -> Actor:
+async def get_actor(
+    code: Annotated[ActorCode, Path(description="Code of the kind of institution, like `opd-kb`")], _reader: ActorReader
+) -> Actor:
     """One kind of institution."""
     actor = actors_by_code().get(code)
     if actor is None:

@@ -230,13 +230,13 @@ class InterventionFilters(ListFilters):
     village: str | None = Field(None, max_length=50, description="Only at this Kampung KB (id or region code)")
     since: dt.date | None = Field(None, alias="from", description="Carried out on this day or later")
     until: dt.date | None = Field(None, alias="to", description="Carried out on this day or earlier")
-    actor: KnownActor | None = None
-    family_function: KnownFunction | None = None
-    programme: ProgrammeCode | None = None
-    kegiatan: KnownKegiatan | None = None
+    actor: KnownActor | None = Field(None, description="Only with this kind of institution, by its code")
+    family_function: KnownFunction | None = Field(None, description="Only those that serve it")
+    programme: ProgrammeCode | None = Field(None, description="Only of this programme of Inpres 3/2022")
+    kegiatan: KnownKegiatan | None = Field(None, description="Only of this kegiatan, like 3-02")
     pentahelix: Pentahelix | None = Field(None, description="Only with a participant known to be of this party")
     withdrawn: bool = Field(False, description="The withdrawn ones instead of those that count")
-    simulated: bool | None = None
+    simulated: bool | None = Field(None, description="Only made-up ones, or only real ones")
 
     @field_validator("until")
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from kit.access import Caller, Scope, requires
 from kit.database import Session
@@ -31,6 +31,8 @@ async def list_place_aliases(
 
 
 @router.delete("/{alias}", status_code=204, responses=problems(NotFound))
-async def forget_place_alias(alias: UUID, writer: AliasWriter, session: Session) -> None:
+async def forget_place_alias(
+    alias: Annotated[UUID, Path(description="Id of the settled name")], writer: AliasWriter, session: Session
+) -> None:
     """Forget an alias that was learned from a wrong KODE; reports stored through it stay and can be revised."""
     await session.delete(await store.find(session, writer, alias))

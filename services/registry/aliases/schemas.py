@@ -19,7 +19,7 @@ class AliasFilters(ListFilters):
     """Filters of the list of aliases."""
 
     region: RegionCode | None = Field(None, description="Only villages inside this region")
-    source_system: SourceSystem | None = None
+    source_system: SourceSystem | None = Field(None, description="Whose names they are")
 
 
 class AliasOut(BaseModel):

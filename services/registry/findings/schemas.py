@@ -40,7 +40,7 @@ class FindingFilters(ListFilters):
     """Filters of the list of findings."""
 
     region: RegionCode | None = Field(None, description="Only inside this region")
-    village: UUID | None = None
-    code: Line | None = Field(None, max_length=60)
-    period: Period | None = None
+    village: UUID | None = Field(None, description="Id of the Kampung KB")
+    code: Line | None = Field(None, max_length=60, description="What does not add up")
+    period: Period | None = Field(None, description="Month of the report, YYYY-MM")
     resolved: bool = Field(False, description="Also findings that a later report has resolved")

@@ -55,6 +55,8 @@ _TABLE_BODY = {
     }
 }
 
+ImportId = Annotated[UUID, Path(description="Id of the import")]
+
 
 @router.post(
     "",
@@ -79,7 +81,7 @@ async def open_import(draft: ImportIn, writer: ImportWriter, session: Session, o
     openapi_extra=_TABLE_BODY | HEAVY,
 )
 async def upload_import_table(
-    import_id: UUID, name: TableName, request: Request, writer: ImportWriter, session: Session, response: Response
+    import_id: ImportId, name: TableName, request: Request, writer: ImportWriter, session: Session, response: Response
 ) -> TableOut:
     """Upload a table of an open import and learn what it was recognised as; the same name again replaces it."""
     table, is_new = await actions.upload_table(session, writer, import_id, name, await _body(request))
@@ -104,7 +106,7 @@ async def _body(request: Request) -> bytes:
 
 
 @router.post("/{import_id}/start", status_code=202, responses=problems(ImportUnknown, Conflict), openapi_extra=HEAVY)
-async def start_import(import_id: UUID, writer: ImportWriter, session: Session) -> ImportBrief:
+async def start_import(import_id: ImportId, writer: ImportWriter, session: Session) -> ImportBrief:
     """Start an import: it runs in the background. Starting it again changes nothing; a failed one goes on."""
     return ImportBrief.of(await actions.start_import(session, writer, import_id))
 
@@ -120,7 +122,7 @@ async def list_imports(
 
 
 @router.get("/{import_id}", responses=problems(ImportUnknown))
-async def get_import(import_id: UUID, reader: ImportReader, session: Session) -> ImportOut:
+async def get_import(import_id: ImportId, reader: ImportReader, session: Session) -> ImportOut:
     """One import: its tables, how far it is, and at the end its summary."""
     found = await store.find(session, reader, import_id)
     return ImportOut.with_tables(found, await store.tables_of(session, import_id))
@@ -128,7 +130,7 @@ async def get_import(import_id: UUID, reader: ImportReader, session: Session) ->
 
 @router.get("/{import_id}/rows", responses=problems(ImportUnknown))
 async def list_import_rows(
-    import_id: UUID, reader: ImportReader, session: Session, filters: Annotated[RowFilters, Query()]
+    import_id: ImportId, reader: ImportReader, session: Session, filters: Annotated[RowFilters, Query()]
 ) -> Page[RowOut]:
     """List what became of every row read, by table and row; kept for 90 days after the import's end."""
     await store.find(session, reader, import_id)

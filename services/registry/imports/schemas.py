@@ -240,14 +240,14 @@ class ImportFilters(ListFilters):
     """Filters of the list of imports."""
 
     region: RegionCode | None = Field(None, description="Only imports for this region or one inside it")
-    state: ImportState | None = None
+    state: ImportState | None = Field(None, description="How far they are")
 
 
 class RowFilters(ListFilters):
     """Filters of the row results."""
 
-    table: str | None = Field(None, max_length=100)
-    status: RowStatus | None = None
-    reason: str | None = Field(None, max_length=60)
+    table: str | None = Field(None, max_length=100, description="Name of the table")
+    status: RowStatus | None = Field(None, description="What became of the row")
+    reason: str | None = Field(None, max_length=60, description="Why it was rejected, as a code")
     region: RegionCode | None = Field(None, description="Only rows about this region")
-    period: Period | None = None
+    period: Period | None = Field(None, description="Month that the row is about, YYYY-MM")

@@ -17,7 +17,7 @@ class RegionFilters(ListFilters):
 
     parent: RegionCode | None = Field(None, description="Only direct children of this region")
     within: RegionCode | None = Field(None, description="Only this region and all below it")
-    level: RegionLevel | None = None
+    level: RegionLevel | None = Field(None, description="Level of the code list")
     name: Line | None = Field(None, min_length=2, max_length=100, description="Part of the name, any case")
 
 

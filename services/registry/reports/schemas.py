@@ -63,6 +63,6 @@ class ReportAnswer(BaseModel, Generic[F]):
 class ReportFilters(ListFilters):
     """Filters of the list of a village's reports."""
 
-    period: Period | None = None
-    source_system: SourceSystem | None = None
+    period: Period | None = Field(None, description="Month that was reported on, YYYY-MM")
+    source_system: SourceSystem | None = Field(None, description="Where the report comes from")
     superseded: bool = Field(False, description="Also revisions that a newer one has replaced")

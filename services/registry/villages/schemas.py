@@ -98,5 +98,5 @@ class VillageFilters(ListFilters):
     """Filters of the list of Kampung KB."""
 
     region: RegionCode | None = Field(None, description="Only inside this region")
-    status: VillageStatus | None = None
-    simulated: bool | None = None
+    status: VillageStatus | None = Field(None, description="Whether it is active")
+    simulated: bool | None = Field(None, description="Only made-up ones, or only real ones")

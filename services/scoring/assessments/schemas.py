@@ -25,7 +25,7 @@ class AssessmentFilters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     region: RegionCode | None = Field(None, description="Only inside this region")
-    village_class: VillageClass | None = Field(None, alias="class")
+    village_class: VillageClass | None = Field(None, alias="class", description="Class of the village")
     score: list[ScoreFilter] = Field(
         [],
         max_length=50,

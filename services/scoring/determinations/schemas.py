@@ -52,15 +52,15 @@ class DeterminationFilters(ListFilters):
     """Filters of the list of determinations."""
 
     region: RegionCode | None = Field(None, description="Only determinations of this region and of regions inside it")
-    period: Period | None = None
-    ruleset: RulesetId | None = None
+    period: Period | None = Field(None, description="Month that was determined, YYYY-MM")
+    ruleset: RulesetId | None = Field(None, description="Id of the ruleset it was determined under")
     replaced: bool | None = Field(None, description="false: only those that stand; true: only those that were replaced")
 
 
 class DeterminedVillageFilters(ListFilters):
     """Filters of a determination's list of villages."""
 
-    village_class: VillageClass | None = Field(None, alias="class")
+    village_class: VillageClass | None = Field(None, alias="class", description="Class of the village")
     region: RegionCode | None = Field(None, description="Only inside this region")
 
 

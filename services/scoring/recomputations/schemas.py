@@ -41,7 +41,7 @@ class RecomputationIn(BaseModel):
 class RecomputationFilters(ListFilters):
     """Filters of the list of recomputations."""
 
-    state: RecomputationState | None = None
+    state: RecomputationState | None = Field(None, description="How far they are")
 
 
 class RecomputationOut(BaseModel):

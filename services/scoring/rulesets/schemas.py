@@ -69,7 +69,7 @@ EvaluationOut = dict[str, int | str | None]
 class RulesetFilters(ListFilters):
     """Filters of the list of rulesets."""
 
-    status: Status | None = None
+    status: Status | None = Field(None, description="Where in its life it is")
 
 
 class RulesetOut(BaseModel):

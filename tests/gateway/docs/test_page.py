@@ -22,8 +22,16 @@ async def get(gateway: Running, path: str, **headers: str) -> httpx.Response:
 
 
 async def test_the_gateway_s_address_leads_to_it(gateway: Running) -> None:
+    answer = await get(gateway, "/", accept="text/html,application/xhtml+xml,*/*;q=0.8")
+    assert (answer.status_code, answer.headers["location"], answer.headers["vary"]) == (307, "/docs", "Accept")
+
+
+async def test_a_program_is_told_where_things_are(gateway: Running) -> None:
     answer = await get(gateway, "/")
-    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+    assert answer.status_code == 200
+    for place in ("contract", "documentation"):
+        assert (await get(gateway, answer.json()[place])).status_code == 200
+    assert answer.json()["contract"].startswith(answer.json()["api"])
 
 
 async def test_the_page_is_indonesian_and_asks_for_nothing_from_elsewhere(gateway: Running) -> None:
