@@ -122,10 +122,6 @@ class TestOperations:
 
 def test_the_gateway_s_own_contract_has_a_rule_for_every_operation() -> None:
     operations = [operation for item in own_document()["paths"].values() for operation in item.values()]
-    assert {operation["operationId"] for operation in operations} == {
-        "issue_key", "list_keys", "get_key", "revoke_key", "get_me", "get_contract", "list_feeds",
-        "list_audit_entries", "get_audit_head", "export_audit_entries",
-    }  # fmt: skip
     assert all("security" in operation for operation in operations)
     assert [o["operationId"] for o in operations if o["security"] == []] == ["get_contract"]
 
