@@ -96,15 +96,11 @@ async def start_gateway(
                 "registry_url": NOWHERE,
                 "interventions_url": NOWHERE,
                 "scoring_url": NOWHERE,
+                "identity_public_key_file": public_key_file,
+                "identity_private_key_file": private_key_file,
                 **given,
             }
-            settings = GatewaySettings(
-                port=0,
-                ops_port=0,
-                identity_public_key_file=public_key_file,
-                identity_private_key_file=private_key_file,
-                **values,
-            )
+            settings = GatewaySettings(port=0, ops_port=0, **values)
             nothing = {"openapi": "3.1.0", "paths": {}}
             every = dict.fromkeys(SERVICES, nothing) | (documents or {})
             gateway = compose(settings, every)

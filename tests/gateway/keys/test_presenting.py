@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from deploy.identity_keys import IdentityKeys
 from gateway.identities import Identities, Minted
 from gateway.keys import rules
 from kit import clock
 from kit.access import IDENTITY_HEADER, Grant, Principal, Role
-from kit.identity import mint
+from kit.identity import key_id, load_private_key, mint
 from kit.logs import JsonFormatter
 from tests.callers import SIGNING_KEY
 from tests.conftest import eventually
@@ -125,6 +128,41 @@ class TestIdentity:
         )
         assert (claims["sub"], claims["exp"] - claims["iat"]) == (known.principal.id, 60)
         assert identities.of(known, "registry") is not first
+
+
+class TestKeysOfIdentities:
+    async def test_they_rotate_under_requests_and_none_fails(self, start_gateway: StartGateway, tmp_path: Path) -> None:
+        keys = IdentityKeys(tmp_path)
+        keys.make()
+        running = await start_gateway(identity_public_key_file=keys.public, identity_private_key_file=keys.private)
+        statuses: list[int] = []
+        over = asyncio.Event()
+
+        async def ask() -> None:
+            key = (await running.issue("reader"))["key"]
+            while not over.is_set():
+                statuses.append((await running.client.get("/me", headers=running.with_key(key))).status_code)
+
+        async with asyncio.TaskGroup() as clients:
+            for _ in range(3):
+                clients.create_task(ask())
+            await eventually(lambda: _more_than(statuses, 10))
+            keys.rotate()
+            # what was minted before is used on; a key that is used for the first time comes with the new signature
+            assert (await running.issue("reader"))["status"] == "active"
+            asked = len(statuses)
+            await eventually(lambda: _more_than(statuses, asked + 10))
+            late = (await running.issue("reader"))["key"]
+            assert (await running.client.get("/me", headers=running.with_key(late))).status_code == 200
+            over.set()
+        assert set(statuses) == {200}
+        known = await running.gateway.own.state.keyring.check(late, "127.0.0.1")
+        signed_with = jwt.get_unverified_header(known.identities["gateway"].token)["kid"]
+        assert signed_with == key_id(load_private_key(keys.private).public_key())
+
+
+async def _more_than(found: list[int], number: int) -> bool:
+    return len(found) > number
 
 
 class TestLastUse:
