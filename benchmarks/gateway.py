@@ -1,0 +1,413 @@
+"""What the gateway costs: direct, through it, through nginx, and through a plain FastAPI and httpx proxy; in one run.
+
+Every part is a process of its own. The proxy has one core for itself, the service and the load generator share the
+other, as far as the system lets them be pinned. Two services: one that answers fixed bytes, so that the proxy is all
+there is to measure, and one made as ours are (FastAPI on uvicorn). Ratios count; a time by itself says nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import httptools
+import httpx
+import uvicorn
+import uvloop
+from fastapi import FastAPI, Request, Response
+
+from deploy.embedded.throwaway import throwaway_servers
+from deploy.identity_keys import IdentityKeys
+from kit.observe import Observed
+
+ROOT = Path(__file__).parents[1]
+SIZES = {"1kB": 1_000, "100kB": 100_000}
+PATH = "/api/v1/villages/{}"
+GOOD_SECONDS = 1.0
+"""An answer that comes later is no use to anybody."""
+MOST_CONNECTIONS = 1000
+
+
+# --- the services -----------------------------------------------------------------------------------------------------
+
+
+class _Fixed(asyncio.Protocol):
+    """Answers every request by the size its path names, without reading more than that."""
+
+    answers: ClassVar = {name.encode(): b"x" * size for name, size in SIZES.items()}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+
+    def data_received(self, data: bytes) -> None:
+        name = data[: data.index(b" HTTP")].rsplit(b"/", 1)[1]
+        body = self.answers.get(name, b"ready")
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+        self._transport.write(head + body)
+
+
+async def fixed_service(port: int) -> None:
+    """Serve fixed bytes."""
+    server = await asyncio.get_running_loop().create_server(_Fixed, "127.0.0.1", port)
+    await server.serve_forever()
+
+
+async def fastapi_service(port: int) -> None:
+    """Serve the same from FastAPI, observed as our services are."""
+    app = FastAPI()
+    bodies = {name: b"x" * size for name, size in SIZES.items()}
+
+    @app.get(PATH.format("{village}"))
+    async def get_village(village: str) -> Response:
+        return Response(bodies.get(village, b"ready"), media_type="application/json")
+
+    config = uvicorn.Config(Observed(app), port=port, http="httptools", log_config=None, access_log=False)
+    await uvicorn.Server(config).serve()
+
+
+async def plain_proxy(port: int, service: int) -> None:
+    """What one would write first: FastAPI and httpx."""
+    app = FastAPI()
+    client = httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{service}", limits=httpx.Limits(max_connections=64), timeout=60
+    )
+
+    @app.get("/{path:path}")
+    async def hand_on(path: str, request: Request) -> Response:
+        answer = await client.get(f"/{path}", headers={"x-request-id": request.headers.get("x-request-id", "")})
+        return Response(answer.content, answer.status_code, media_type=answer.headers["content-type"])
+
+    config = uvicorn.Config(app, port=port, http="httptools", log_config=None, access_log=False)
+    await uvicorn.Server(config).serve()
+
+
+# --- the load ---------------------------------------------------------------------------------------------------------
+
+
+class _Client(asyncio.Protocol):
+    """One connection: one request at a time, timed from when it was due."""
+
+    def __init__(self, load: _Load) -> None:
+        self._load = load
+        self._parser = httptools.HttpResponseParser(self)
+        self._due = 0.0
+        self._status = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+
+    def ask(self, due: float) -> None:
+        self._due = due
+        self._transport.write(self._load.request)
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_headers_complete(self) -> None:
+        self._status = self._parser.get_status_code()
+
+    def on_message_complete(self) -> None:
+        self._load.answered(self, self._status, time.perf_counter() - self._due)
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._load.lost(self)
+
+
+class _Load:
+    """Asks one address, as fast as it is answered (closed loop) or so many times a second whatever happens (open)."""
+
+    def __init__(self, port: int, path: str, headers: str, seconds: float) -> None:
+        self.request = f"GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n".encode()
+        self._port = port
+        self._seconds = seconds
+        self._idle: list[_Client] = []
+        self._times: list[float] = []
+        self._statuses: dict[int, int] = {}
+        self._good = self._unsent = self._lost = 0
+        self._closed = False
+        self._over = False
+
+    async def closed(self, connections: int) -> dict[str, Any]:
+        """Each connection asks again as soon as it is answered."""
+        self._closed = True
+        await self._connect(connections)
+        clients, self._idle = self._idle, []
+        began = time.perf_counter()
+        for client in clients:
+            client.ask(time.perf_counter())
+        await asyncio.sleep(self._seconds)
+        return self._result(time.perf_counter() - began)
+
+    async def open(self, rate: float, connections: int) -> dict[str, Any]:
+        """`rate` requests fall due each second; one that finds no connection free was turned away."""
+        await self._connect(connections)
+        began = time.perf_counter()
+        sent = 0
+        while (now := time.perf_counter()) - began < self._seconds:
+            for number in range(sent, int((now - began) * rate)):
+                sent += 1
+                if self._idle:
+                    self._idle.pop().ask(began + number / rate)
+                else:
+                    self._unsent += 1
+            await asyncio.sleep(0.001)
+        elapsed = time.perf_counter() - began
+        await asyncio.sleep(GOOD_SECONDS)
+        return self._result(elapsed)
+
+    def answered(self, client: _Client, status: int, seconds: float) -> None:
+        """Count an answer."""
+        if self._over:
+            return
+        self._statuses[status] = self._statuses.get(status, 0) + 1
+        if status == 200:
+            self._times.append(seconds)
+            self._good += seconds <= GOOD_SECONDS
+        if self._closed:
+            client.ask(time.perf_counter())
+        else:
+            self._idle.append(client)
+
+    def lost(self, client: _Client) -> None:
+        """Count a connection that was closed on us."""
+        if not self._over:
+            self._lost += 1
+            with contextlib.suppress(ValueError):
+                self._idle.remove(client)
+
+    async def _connect(self, connections: int) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(connections):
+            _, client = await loop.create_connection(lambda: _Client(self), "127.0.0.1", self._port)
+            self._idle.append(client)
+
+    def _result(self, elapsed: float) -> dict[str, Any]:
+        self._over = True
+        times = sorted(self._times) or [float("nan")]
+        return {
+            "rate": len(self._times) / elapsed,
+            "good": self._good / elapsed,
+            "p50": times[len(times) // 2] * 1e3,
+            "p99": times[int(len(times) * 0.99)] * 1e3,
+            "statuses": self._statuses,
+            "unsent": self._unsent,
+            "lost": self._lost,
+        }
+
+
+# --- the run ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to the service."""
+
+    name: str
+    port: int
+    headers: str = ""
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def pinned(core: int, command: list[str]) -> list[str]:
+    """The command on one core, where there are several and the system lets us."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    taskset = shutil.which("taskset")
+    return [taskset, "-c", str(cores[core]), *command] if taskset and len(cores) > core else command
+
+
+@contextlib.contextmanager
+def running(core: int, command: list[str], port: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that listens on a port."""
+    process = subprocess.Popen(
+        pinned(core, command), cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"{' '.join(command)} does not listen")
+            time.sleep(0.1)
+        yield process
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(15)
+        process.kill()
+
+
+def part(*arguments: str | float) -> list[str]:
+    """The command of one of our own parts."""
+    return [sys.executable, "-m", "benchmarks.gateway", *map(str, arguments)]
+
+
+def measured(way: Way, size: str, seconds: float, *, connections: int, rate: float = 0) -> dict[str, Any]:
+    """What the load generator saw, in a process of its own."""
+    asked = {"port": way.port, "path": PATH.format(size), "headers": way.headers, "seconds": seconds}
+    command = part("load", json.dumps({**asked, "connections": connections, "rate": rate}))
+    done = subprocess.run(pinned(0, command), cwd=ROOT, check=True, capture_output=True)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@contextlib.contextmanager
+def nginx(service: int, folder: Path) -> Iterator[Way | None]:
+    """Debian's nginx as a plain reverse proxy, one worker: installed, or unpacked from its package for this run."""
+    binary = shutil.which("nginx") or unpacked_nginx(folder)
+    if binary is None:
+        print("nginx: skipped, it is neither installed nor can its package be fetched")
+        yield None
+        return
+    port = free_port()
+    config = folder / "nginx.conf"
+    config.write_text(
+        f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log crit;\n"
+        "events { worker_connections 4096; }\n"
+        "http { access_log off; client_body_temp_path " + f"{folder}/a; proxy_temp_path {folder}/b;"
+        f" fastcgi_temp_path {folder}/c; uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;\n"
+        f"upstream service {{ server 127.0.0.1:{service}; keepalive 64; }}\n"
+        f"server {{ listen 127.0.0.1:{port} backlog=4096; keepalive_requests 100000000; location / {{"
+        " proxy_pass http://service; proxy_http_version 1.1; proxy_set_header Connection ''; } } }\n"
+    )
+    with running(1, [binary, "-c", str(config), "-p", str(folder), "-e", f"{folder}/error.log"], port):
+        yield Way("nginx", port)
+
+
+def unpacked_nginx(folder: Path) -> str | None:
+    """The binary out of Debian's package, unpacked into a temporary folder; None where that cannot be."""
+    try:
+        subprocess.run(["apt-get", "download", "nginx"], cwd=folder, check=True, capture_output=True, timeout=60)
+        (package,) = folder.glob("nginx_*.deb")
+        subprocess.run(["dpkg-deb", "-x", package.name, "unpacked"], cwd=folder, check=True, capture_output=True)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    binary = folder / "unpacked/usr/sbin/nginx"
+    return str(binary) if binary.exists() else None
+
+
+@contextlib.contextmanager
+def our_gateway(service: int, folder: Path) -> Iterator[Way]:
+    """The gateway as it is deployed, with a real key; quotas so large that they are counted and never used up."""
+    keys = IdentityKeys(folder / "secrets")
+    keys.make()
+    port = free_port()
+    url = f"http://127.0.0.1:{service}"
+    with throwaway_servers() as servers:
+        environment = {
+            "KKB_PORT": str(port),
+            "KKB_OPS_PORT": str(free_port()),
+            "KKB_DATABASE_URL": servers.fresh_database("gateway"),
+            "KKB_IDENTITY_PRIVATE_KEY_FILE": str(keys.private),
+            "KKB_IDENTITY_PUBLIC_KEY_FILE": str(keys.public),
+            "KKB_ADMIN_KEY_FILE": str(folder / "admin.key"),
+            **{f"KKB_{name}_URL": url for name in ("REGISTRY", "INTERVENTIONS", "SCORING")},
+            "KKB_LIMIT_READ": "100000000/60",
+        }
+        with running(1, [sys.executable, "-m", "gateway"], port, **environment):
+            while not (folder / "admin.key").exists():
+                time.sleep(0.1)
+            yield Way("gateway", port, f"authorization: Bearer {(folder / 'admin.key').read_text().strip()}\r\n")
+
+
+def compare(kind: str, seconds: float) -> None:
+    """Print one service's table."""
+    service = free_port()
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kkb-benchmark-")))
+        folder.chmod(0o755)
+        (folder / "nginx").mkdir()
+        stack.enter_context(running(0, part(kind, service), service))
+        ways = [Way("direct", service), stack.enter_context(our_gateway(service, folder))]
+        plain = Way("FastAPI+httpx", free_port())
+        stack.enter_context(running(1, part("plain", plain.port, service), plain.port))
+        ways += [way for way in (stack.enter_context(nginx(service, folder / "nginx")), plain) if way]
+        print(f"\n{kind} service: requests/s, added p50 and p99 in ms, share of nginx")
+        for size in SIZES:
+            for connections in (1, 32, 256):
+                row(ways, size, seconds, connections)
+        half_load(ways, seconds)
+        overload(ways, seconds)
+
+
+def row(ways: list[Way], size: str, seconds: float, connections: int) -> None:
+    """Print one size and number of connections, every way after the other."""
+    found = {way.name: measured(way, size, seconds, connections=connections) for way in ways}
+    peer = found.get("nginx", found["direct"])["rate"]
+    texts = [
+        f"{name} {one['rate']:,.0f}/s (+{one['p50'] - found['direct']['p50']:.1f}, "
+        f"+{one['p99'] - found['direct']['p99']:.1f}; {one['rate'] / peer:.2f})"
+        for name, one in found.items()
+    ]
+    print(f"{size:>6} x {connections:>3}: " + "; ".join(texts), flush=True)
+
+
+def half_load(ways: list[Way], seconds: float) -> None:
+    """Print what each way adds at half of what the gateway can do."""
+    gateway = next(way for way in ways if way.name == "gateway")
+    rate = measured(gateway, "1kB", seconds, connections=32)["rate"] / 2
+    found = {way.name: measured(way, "1kB", seconds, connections=64, rate=rate) for way in ways[:3]}
+    texts = [f"{name} p50 {one['p50']:.1f}, p99 {one['p99']:.1f}" for name, one in found.items()]
+    added = found["gateway"]["p99"] - found["direct"]["p99"]
+    print(f"half load ({rate:,.0f}/s), ms: {'; '.join(texts)}; the gateway adds {added:.1f} at p99", flush=True)
+
+
+def overload(ways: list[Way], seconds: float) -> None:
+    """Print the goodput at three times what each proxy can do: answers 200 within a second."""
+    for way in ways[1:3]:
+        most = measured(way, "1kB", seconds, connections=32)["rate"]
+        found = measured(way, "1kB", 2 * seconds, connections=MOST_CONNECTIONS, rate=3 * most)
+        print(
+            f"three times capacity, {way.name}: {found['good']:,.0f}/s good of {most:,.0f}/s at most: "
+            f"{found['good'] / most:.2f}; p99 {found['p99']:.0f} ms, answers {found['statuses']}, "
+            f"{found['unsent']} found no connection free, {found['lost']} connections lost",
+            flush=True,
+        )
+
+
+async def load(asked: dict[str, Any]) -> dict[str, Any]:
+    """Be the load generator."""
+    one = _Load(asked["port"], asked["path"], asked["headers"], asked["seconds"])
+    if asked["rate"]:
+        return await one.open(asked["rate"], asked["connections"])
+    return await one.closed(asked["connections"])
+
+
+def main() -> None:
+    """Run the whole comparison, or one part of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="?", default="compare")
+    parser.add_argument("values", nargs="*")
+    parser.add_argument("--seconds", type=float, default=4.0)
+    arguments = parser.parse_args()
+    if arguments.part == "load":
+        print(json.dumps(uvloop.run(load(json.loads(arguments.values[0])))))
+    elif arguments.part == "compare":
+        for kind in arguments.values or ("fixed", "fastapi"):
+            compare(kind, arguments.seconds)
+    else:
+        parts = {"fixed": fixed_service, "fastapi": fastapi_service, "plain": plain_proxy}
+        uvloop.run(parts[arguments.part](*map(int, arguments.values)))  # type: ignore[operator]  # each takes its ports
+
+
+if __name__ == "__main__":
+    main()
