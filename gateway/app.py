@@ -29,6 +29,7 @@ from gateway.observing import observe
 from gateway.oidc.issuer_keys import IssuerKeys
 from gateway.oidc.schemas import read_oidc_file
 from gateway.oidc.verification import TokenVerifier
+from gateway.proxy.dressing import Dressing
 from gateway.proxy.forwarding import Forwarder
 from gateway.proxy.listening import guarded
 from gateway.proxy.origin import Origin
@@ -99,6 +100,7 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
         origin=Origin(settings.trusted_proxies),
         limits=Limits(settings.quotas, settings.strangers),
         ceiling=own.state.ceiling,
+        dressing=Dressing(settings.dressing_limits),
         recorder=own.state.recorder,
         observe=observe,
     )

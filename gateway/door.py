@@ -12,9 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.limits.ceiling import TOO_MUCH, Ceiling
 from gateway.limits.charging import Limits
+from gateway.proxy.dressing import Dressing, dressed
 from gateway.proxy.failures import ClientGone, UpstreamFailure
 from gateway.proxy.forwarding import Call, Forwarder
-from gateway.proxy.headers import IDENTITY, for_service, request_id, trace
+from gateway.proxy.headers import IDENTITY, Headers, for_service, request_id, trace
 from gateway.proxy.origin import Origin
 from gateway.proxy.routing import Operation, RoutingTable
 from gateway.service import SERVICE
@@ -78,6 +79,7 @@ class Door:
         origin: Origin,
         limits: Limits,
         ceiling: Ceiling,
+        dressing: Dressing,
         recorder: Recording,
         observe: Callable[[Call, float], None],
     ) -> None:
@@ -88,6 +90,7 @@ class Door:
         self._origin = origin
         self._limits = limits
         self._ceiling = ceiling
+        self._dressing = dressing
         self._recorder = recorder
         self._observe = observe
 
@@ -104,6 +107,7 @@ class Door:
         loop = asyncio.get_running_loop()
         started = loop.time()
         call = _call(scope, self._origin)
+        call.added += self._dressing.headers(call.headers, call.scheme)
         logs.request_id.set(call.request_id.decode())
         logs.traceparent.set(call.trace[0][1].decode())
         metrics.IN_FLIGHT.inc()
@@ -128,9 +132,17 @@ class Door:
             raise Unavailable(TOO_MUCH)
         if not _QUERY.fullmatch(scope["query_string"]):
             raise BadPath("the query is not written plainly")
-        operation = self._table.find(call.method, scope["raw_path"].decode("latin-1"))
+        path = scope["raw_path"].decode("latin-1")
+        if self._dressing.is_preflight(call.method, call.headers):
+            await _permit(call, self._dressing.preflight(call.headers, self._table.methods(path)), send)
+            return
+        operation = self._table.find(call.method, path)
         call.operation = operation
+        if operation.notices:
+            call.added += operation.notices
         await self._let_in(call, operation, now)
+        if operation.shape is not None:
+            operation.shape.check(path, scope["query_string"], call.media_type)
         if operation.operation_id in self._recorder.begins:
             await self._recorder.begin(call)
         if operation.service == SERVICE.name:
@@ -188,12 +200,20 @@ def _marked(call: Call, send: Send) -> Send:
     async def marked(message: Message) -> None:
         if message["type"] == "http.response.start":
             call.status = message["status"]
-            message = {**message, "headers": [*message["headers"], *call.added]}
+            message = {**message, "headers": dressed(message["headers"], call.added)}
         else:
             call.sent += len(message.get("body", b""))
         await send(message)
 
     return marked
+
+
+async def _permit(call: Call, headers: Headers, send: Send) -> None:
+    """Answer a preflight."""
+    call.status = 204
+    headers = [*headers, (b"x-request-id", call.request_id)]
+    await send({"type": "http.response.start", "status": call.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _refuse_defect(call: Call, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:

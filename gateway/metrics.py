@@ -27,6 +27,7 @@ RETRIES = Counter(
 RETRIES_REFUSED = Counter(
     "kkb_gateway_retries_refused_total", "Requests not sent to a second replica because too many were", ["service"]
 )
+COMPRESSED = Counter("kkb_gateway_compressed_total", "Answers compressed")
 REPLICA_READY = Gauge("kkb_gateway_replica_ready", "1 while a replica says that it is ready", ["service", "replica"])
 BREAKER = Gauge(
     "kkb_gateway_breaker_state",

@@ -14,6 +14,7 @@ from gateway.limits.classes import LimitClass
 from gateway.oidc.issuer_keys import KeyLimits
 from gateway.proxy.breaker import BreakerLimits
 from gateway.proxy.connections import PoolLimits
+from gateway.proxy.dressing import DressingLimits
 from gateway.proxy.forwarding import ForwardLimits
 from gateway.proxy.origin import Network, parse_network
 from gateway.proxy.replicas import ReplicaLimits
@@ -41,7 +42,15 @@ def _separated(text: Any) -> Any:
     return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
 
 
+def _separated_or_none(text: Any) -> Any:
+    return [part for part in _separated(text) if part] if isinstance(text, str) else text
+
+
 Addresses = Annotated[tuple[HttpUrl, ...], NoDecode, BeforeValidator(_separated), Field(min_length=1)]
+
+
+_ORIGIN = r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?)$"
+Origins = Annotated[tuple[Annotated[str, Field(pattern=_ORIGIN)], ...], NoDecode, BeforeValidator(_separated_or_none)]
 
 
 class GatewaySettings(ProcessSettings):
@@ -78,6 +87,11 @@ class GatewaySettings(ProcessSettings):
     audit_check_seconds: float = Field(
         21_600.0, gt=0, description="How often the whole audit trail is checked for changes of the past"
     )
+    compress_bytes: int = Field(
+        _FORWARD.compress_bytes, ge=0, description="Least size of an answer that is compressed; 0: none is"
+    )
+    hsts_seconds: int = Field(0, ge=0, description="Strict-Transport-Security, where TLS is in front; 0: none")
+    cors_origins: Origins = Field((), description="Web origins whose pages may call the API, separated by commas")
     max_body_bytes: int = Field(_FORWARD.body_bytes, ge=1, description="Largest request body")
     total_seconds: float = Field(_FORWARD.total_seconds, gt=0, description="Longest request, both bodies included")
     upstream_connections: int = Field(
@@ -166,4 +180,11 @@ class GatewaySettings(ProcessSettings):
     @property
     def forward_limits(self) -> ForwardLimits:
         """Limits of one request."""
-        return ForwardLimits(body_bytes=self.max_body_bytes, total_seconds=self.total_seconds)
+        return ForwardLimits(
+            body_bytes=self.max_body_bytes, total_seconds=self.total_seconds, compress_bytes=self.compress_bytes
+        )
+
+    @property
+    def dressing_limits(self) -> DressingLimits:
+        """What is told to browsers."""
+        return DressingLimits(hsts_seconds=self.hsts_seconds, origins=self.cors_origins)

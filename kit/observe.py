@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 
@@ -31,7 +32,7 @@ def traceparent_of(given: str | None) -> str:
     """The client's W3C trace if it is well-formed, else a new one."""
     if given and _TRACEPARENT.fullmatch(given):
         return given
-    return f"00-{uuid7().hex}-{uuid7().hex[16:]}-01"
+    return f"00-{os.urandom(15).hex()}01-{os.urandom(7).hex()}01-01"
 
 
 class Observed:

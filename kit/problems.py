@@ -59,6 +59,16 @@ class BadPath(Problem):
     status, slug, title = 400, "bad-path", "The address is not written plainly"
 
 
+class Malformed(Problem):
+    """What two parsers could read differently is not HTTP here."""
+
+    status, slug, title = 400, "malformed", "This is not a plain HTTP/1.1 request"
+
+
+class HeadTooLarge(Problem):
+    status, slug, title = 431, "head-too-large", "The request's headers are larger than allowed"
+
+
 class Unauthenticated(Problem):
     status, slug, title = 401, "unauthenticated", "Who are you? A valid key or token is needed"
 

@@ -11,8 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Message, Receive, Send
 
 from gateway.audit.rules import Entry
-from gateway.metrics import RETRIES
+from gateway.metrics import COMPRESSED, RETRIES
+from gateway.proxy import compression
 from gateway.proxy.connections import Exchange, Pool
+from gateway.proxy.dressing import dressed
 from gateway.proxy.failures import (
     Busy,
     ClientGone,
@@ -51,6 +53,7 @@ class ForwardLimits(BaseModel):
 
     body_bytes: int = Field(32 * 1024 * 1024, ge=0, description="Largest request body")
     total_seconds: float = Field(300.0, gt=0, description="Longest exchange, both bodies included")
+    compress_bytes: int = Field(1024, ge=0, description="Least size of an answer that is compressed; 0: none is")
 
 
 @dataclass(slots=True)
@@ -84,19 +87,27 @@ class Call:
     """Bytes of the answer's body sent to the client."""
     failure: str | None = None
     """Kind of the failure, for the metric and the log."""
+    announced_length: int | None = field(init=False)
+    """Content-Length of the request, None where it is chunked; 0 where there is no body."""
     unread: bool = field(init=False)
     """Whether some of the request's body has not been read yet."""
 
     def __post_init__(self) -> None:
+        chunked = first(self.headers, b"transfer-encoding") is not None
+        self.announced_length = None if chunked else int(first(self.headers, b"content-length") or 0)
         self.unread = self.announced_length != 0
         self.added = [(b"x-request-id", self.request_id)]
 
     @property
-    def announced_length(self) -> int | None:
-        """Content-Length of the request, None where it is chunked; 0 where there is no body."""
-        if first(self.headers, b"transfer-encoding") is not None:
-            return None
-        return int(first(self.headers, b"content-length") or 0)
+    def media_type(self) -> bytes | None:
+        """Content-Type of the request's body; None where there is none, or it does not say."""
+        return first(self.headers, b"content-type") if self.announced_length != 0 else None
+
+    def most_bytes(self, limits: ForwardLimits) -> int:
+        """Largest body of this request."""
+        shape = self.operation.shape if self.operation is not None else None
+        stated = shape.most_bytes if shape is not None else None
+        return limits.body_bytes if stated is None else min(stated, limits.body_bytes)
 
 
 @dataclass(slots=True)
@@ -170,16 +181,16 @@ class Forwarder:
                         raise ClientGone
                     parts.append(message.get("body", b""))
                     call.unread = message.get("more_body", False)
-                    if sum(map(len, parts)) > self.limits.body_bytes:
-                        raise _too_large(self.limits)
+                    if sum(map(len, parts)) > call.most_bytes(self.limits):
+                        raise _too_large(call, self.limits)
         except TimeoutError:
             raise RequestTimeout from None
         return _replaying(b"".join(parts), receive)
 
     def _check_announced(self, call: Call) -> None:
         announced = call.announced_length
-        if announced is not None and announced > self.limits.body_bytes:
-            raise _too_large(self.limits)
+        if announced and announced > call.most_bytes(self.limits):
+            raise _too_large(call, self.limits)
 
     async def _begin_body(self, call: Call, receive: Receive) -> _Body:
         announced = call.announced_length
@@ -189,8 +200,8 @@ class Forwarder:
         if message["type"] == "http.disconnect":
             raise ClientGone
         start, more = message.get("body", b""), message.get("more_body", False)
-        if announced is None and len(start) > self.limits.body_bytes:
-            raise _too_large(self.limits)
+        if announced is None and len(start) > call.most_bytes(self.limits):
+            raise _too_large(call, self.limits)
         if not more:
             call.unread = False
             return _Body(start, length=len(start))
@@ -239,7 +250,7 @@ class Forwarder:
             breaker.succeeded()
             if exchange.status == _UNAVAILABLE and attempt.repeatable(None):
                 return "unavailable"
-            await _answer(call, exchange, send)
+            await _answer(call, exchange, self.limits, send)
         except (Busy, Draining):
             breaker.abandoned()
             raise
@@ -362,8 +373,8 @@ class _Listener:
                 raise ClientGone
             data = message.get("body", b"")
             body.received += len(data)
-            if body.received > self._limits.body_bytes:
-                raise _too_large(self._limits)
+            if body.received > self._call.most_bytes(self._limits):
+                raise _too_large(self._call, self._limits)
             if data:
                 self._exchange.write(body.framed(data))
             await self._exchange.drain()
@@ -380,28 +391,48 @@ def _end(call: Call, error: Problem | UpstreamFailure) -> None:
         raise error
 
 
-async def _answer(call: Call, exchange: Exchange, send: Send) -> None:
+async def _answer(call: Call, exchange: Exchange, limits: ForwardLimits, send: Send) -> None:
     """Send the answer on. What is complete already leaves in one go, and its connection is free before that."""
     part = exchange.take()
     more = not exchange.complete
     if call.method == "HEAD" or not more:
         part, more = (b"" if call.method == "HEAD" else part), False
         exchange.close()
-    headers = [*for_client(exchange.headers), *call.added]
+    headers = for_client(exchange.headers)
     if exchange.status in _WITHOUT_BODY:
         # It may state a length, of the body that is not sent; uvicorn would wait for that body and then complain.
         headers = [(name, value) for name, value in headers if name != b"content-length"]
+        headers = compression.confirmed(headers, first(call.headers, b"if-none-match") or b"")
+    squeezing = None
+    if compression.is_compressible(exchange.status, headers):
+        headers, squeezing = _squeezed(call, headers, limits.compress_bytes)
+    if squeezing is not None:
+        part = squeezing.part(part, last=not more)
+        if not more:
+            headers.append((b"content-length", b"%d" % len(part)))
     call.status = exchange.status
-    await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
+    await send({"type": "http.response.start", "status": exchange.status, "headers": dressed(headers, call.added)})
     while more:
         if part:
             call.sent += len(part)
             await send({"type": "http.response.body", "body": part, "more_body": True})
         part = await exchange.part()
         more = not exchange.complete
+        if squeezing is not None:
+            part = squeezing.part(part, last=not more)
     exchange.close()
     call.sent += len(part)
     await send({"type": "http.response.body", "body": part, "more_body": False})
+
+
+def _squeezed(call: Call, headers: Headers, least: int) -> tuple[Headers, compression.Squeezing | None]:
+    """Headers of an answer that can be compressed, and what compresses it, if that is worth while for this client."""
+    headers = compression.varying(headers)
+    length = int(first(headers, b"content-length") or 0)
+    if call.method == "HEAD" or not least or length < least or not compression.accepts_gzip(call.headers):
+        return headers, None
+    COMPRESSED.inc()
+    return compression.squeezed(headers), compression.Squeezing()
 
 
 def _head(call: Call, body: _Body, pool: Pool) -> bytes:
@@ -454,5 +485,6 @@ def _may_repeat(call: Call, body: _Body) -> bool:
     return call.operation.keyed and first(call.headers, b"idempotency-key") is not None
 
 
-def _too_large(limits: ForwardLimits) -> TooLarge:
-    return TooLarge(f"the largest request body is {limits.body_bytes} bytes", limit=limits.body_bytes)
+def _too_large(call: Call, limits: ForwardLimits) -> TooLarge:
+    most = call.most_bytes(limits)
+    return TooLarge(f"the largest request body is {most} bytes", limit=most)

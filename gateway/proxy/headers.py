@@ -45,10 +45,20 @@ _OURS = frozenset(
 )
 """Request headers that only the gateway sets, or that end here."""
 
+_CONDITIONS = frozenset({b"if-match", b"if-none-match"})
 _OUR_PREFIXES = (b"x-forwarded-", b"x-kkb-")
 _REQUEST_DROPPED = _HOP_BY_HOP | _OURS
 _ANSWER_DROPPED = _HOP_BY_HOP | {b"server", b"x-request-id", b"ratelimit", b"ratelimit-policy", IDENTITY}
 """The door writes the request id and what is left of a quota itself; what a service runs on is nobody's business."""
+
+
+GZIP_TAG = b'-gzip"'
+"""How the strong tag of a compressed answer ends; services do not know it."""
+
+
+def untagged(condition: bytes) -> bytes:
+    """If-Match and If-None-Match as the service knows its tags."""
+    return condition.replace(GZIP_TAG, b'"')
 
 
 def first(headers: Headers, name: bytes) -> bytes | None:
@@ -82,7 +92,7 @@ def for_service(headers: Headers) -> Headers:
     """A client's headers without those that end at the door."""
     named = _named_by_connection(headers)
     return [
-        (key, value)
+        (key, untagged(value) if key in _CONDITIONS else value)
         for key, value in headers
         if key not in _REQUEST_DROPPED and not key.startswith(_OUR_PREFIXES) and key not in named
     ]

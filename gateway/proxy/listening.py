@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.limits.ceiling import TOO_MUCH, Ceiling
 from kit.ids import uuid7
-from kit.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Unavailable
+from kit.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, HeadTooLarge, Malformed, Problem, Unavailable
 
-_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
+def _last_words(problem: Problem) -> bytes:
+    """A problem before there is a request to answer, and the end of the connection."""
+    body = json.dumps(problem.body()).encode()
+    phrase = HTTPStatus(problem.status).phrase.encode()
+    head = b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+    return head % (problem.status, phrase, MEDIA_TYPE.encode(), len(body)) + body
+
+
+_TOO_LARGE = _last_words(HeadTooLarge())
+_MALFORMED = _last_words(Malformed())
 _SHED_BODY = json.dumps(Unavailable(TOO_MUCH).body()).encode()
 _SHED = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: %b\r\ncontent-length: %d\r\nretry-after: %d\r\n"
@@ -74,10 +84,30 @@ class GuardedProtocol(HttpToolsProtocol):
         self._watch_head()
 
     def on_headers_complete(self) -> None:
-        """The end of a request's headers."""
+        """The end of a request's headers.
+
+        Raises:
+            ValueError: the head could be read in two ways (RFC 9112, 3.2 and 6.1); the parser turns it into a 400.
+        """
+        self._refuse_ambiguous()
         self._in_head = False
         self._unwatch_head()
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as uvicorn has it
+        """Refuse what is no request, as a problem like all others."""
+        self.transport.write(_MALFORMED)
+        self.transport.close()
+
+    def _refuse_ambiguous(self) -> None:
+        """What the parser lets through: other codings than chunked, a second host, other versions."""
+        version = self.parser.get_http_version()
+        coding = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if version not in {"1.0", "1.1"} or hosts > 1 or (hosts == 0 and version == "1.1"):
+            raise ValueError("version or host")
+        if coding and (coding != [b"chunked"] or version != "1.1"):
+            raise ValueError("transfer coding")
 
     def _is_between_requests(self) -> bool:
         """Whether the next byte begins a request, and nothing is owed for an earlier one."""

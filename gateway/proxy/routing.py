@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from gateway.limits.classes import LimitClass, class_of
+from gateway.proxy.dressing import notices_of
+from gateway.proxy.shapes import Shape, shape_of
 from kit.access import Scope
 from kit.openapi import WHOLE_COUNTRY
 from kit.problems import BadPath, MethodNotAllowed, NotFound
@@ -41,6 +43,10 @@ class Operation:
     """Whether the service may let a request wait for something to happen (`x-waits` in its contract)."""
     whole_country: bool = False
     """Whether the caller needs it in the whole country (`x-whole-country` in its contract)."""
+    shape: Shape | None = None
+    """What its requests look like; None where no contract says it (pages)."""
+    notices: tuple[tuple[bytes, bytes], ...] = ()
+    """What its answers say of its end: `Deprecation` and `Sunset`."""
     keyed: bool = False
     """Whether it takes an `Idempotency-Key`, so that a request with one can be sent again."""
 
@@ -84,6 +90,17 @@ class RoutingTable:
             raise ValueError(f"{operation.method} {operation.template} is declared twice")
         node.operations[operation.method] = operation
         self._operations.append(operation)
+
+    def methods(self, raw_path: str) -> set[str]:
+        """Methods declared at a path.
+
+        Raises:
+            BadPath, NotFound: as `find`.
+        """
+        found = {method for node in _matches(self._root, _segments(raw_path), 0) for method in node.operations}
+        if not found:
+            raise NotFound("no service declares this address")
+        return found
 
     def find(self, method: str, raw_path: str) -> Operation:
         """The operation of a request. HEAD is answered by GET where it is not declared itself (RFC 9110, 9.3.2).
@@ -169,6 +186,8 @@ def _operation(service: str, method: str, template: str, declared: Mapping[str, 
         limit=class_of(method, scopes, declared.get("x-limit")),
         waits=bool(declared.get("x-waits")),
         whole_country=bool(declared.get(WHOLE_COUNTRY)),
+        shape=shape_of(template, declared),
+        notices=tuple(notices_of(declared)),
         keyed=any(one.get("name", "").lower() == "idempotency-key" for one in declared.get("parameters", ())),
     )
 

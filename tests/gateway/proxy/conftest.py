@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 import uvicorn
@@ -10,6 +11,7 @@ from uvicorn.server import ServerState
 
 from gateway.door import Door
 from gateway.limits.ceiling import Ceiling, CeilingLimits
+from gateway.proxy.dressing import Dressing, DressingLimits
 from gateway.proxy.forwarding import Call, Forwarder, ForwardLimits
 from gateway.proxy.origin import Origin, parse_network
 from tests.gateway.proxy.scene import (
@@ -56,6 +58,9 @@ async def front() -> AsyncIterator[Callable[..., Awaitable[Front]]]:
         ceiling: Ceiling | None = None,
         trusted: str | None = None,
         retry_share: float = 1.0,
+        hsts_seconds: int = 0,
+        origins: tuple[str, ...] = (),
+        documents: dict[str, Any] | None = None,
         **limits: float,
     ) -> Front:
         addresses = {"thing": url} if isinstance(url, str) else url
@@ -63,12 +68,13 @@ async def front() -> AsyncIterator[Callable[..., Awaitable[Front]]]:
         forwarder = Forwarder(services, ForwardLimits(body_bytes=body_bytes, total_seconds=total_seconds))
         calls: list[Call] = []
         door = Door(
-            table=table_for(*addresses),
+            table=table_for(*addresses, documents=documents),
             forwarder=forwarder,
             own=no_application,
             admit=Letting(),
             origin=Origin([parse_network(trusted)] if trusted else []),
             limits=plenty(),
+            dressing=Dressing(DressingLimits(hsts_seconds=hsts_seconds, origins=origins)),
             ceiling=ceiling or Ceiling(CeilingLimits()),
             recorder=RecordingNothing(),
             observe=lambda call, _seconds: calls.append(call),

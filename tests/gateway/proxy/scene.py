@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.door import Door
 from gateway.limits.buckets import Quota
@@ -231,9 +232,11 @@ class RecordingNothing:
         pass
 
 
-def table_for(*services: str) -> RoutingTable:
+def table_for(*services: str, documents: Mapping[str, Any] | None = None) -> RoutingTable:
     """Every service answers /NAME and /NAME/{thing} to four methods, and GET /NAME/waiting, which may wait; POST takes a key."""
     table = RoutingTable()
+    for service, document in (documents or {}).items():
+        table.add_document(service, document)
     for service in services:
         for template in (f"/{service}", f"/{service}/{{thing}}"):
             for method in METHODS:

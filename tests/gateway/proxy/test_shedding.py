@@ -88,7 +88,7 @@ class TestOnTheWire:
         await client.send(b"GET /thing HTTP/1.1\r\nx-first: ")
         await asyncio.sleep(0.05)
         full._left = 0.0
-        await client.send(b"GET / HTTP/1.1\r\n\r\n")
+        await client.send(b"GET / HTTP/1.1\r\nhost: door\r\n\r\n")
         assert (await client.answer()).body == b"hi"
 
 
