@@ -95,6 +95,10 @@ class Gateway:
         headers = {"Content-Type": media_type, **_matching(if_match)}
         return self._json(self._send("PUT", path, content=content, headers=headers))
 
+    def patch(self, path: str, body: Any, *, if_match: str) -> Any:
+        """The answer to a PATCH of what was read with this ETag."""
+        return self._json(self._send("PATCH", path, json=body, headers=_matching(if_match)))
+
     def delete(self, path: str) -> None:
         """Send a DELETE."""
         self._send("DELETE", path)

@@ -165,6 +165,35 @@ def show_key(ctx: typer.Context, key: KeyId, as_json: AsJson = False) -> None:
     show_table(console(), f"Kunci {found['id']}", shown)
 
 
+@app.command("change")
+def change_key(
+    ctx: typer.Context,
+    key: KeyId,
+    expires: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Hari terakhir berlakunya (waktu Indonesia barat)")
+    ] = None,
+    never_expires: Annotated[bool, typer.Option("--never-expires", help="Berlaku sampai dicabut")] = False,
+    allow: Annotated[list[str] | None, typer.Option(help="Hanya dari alamat atau jaringan ini; boleh berulang")] = None,
+    allow_anywhere: Annotated[bool, typer.Option("--allow-anywhere", help="Dari mana saja")] = False,
+) -> None:
+    """Ubah sampai kapan dan dari mana sebuah kunci boleh dipakai."""
+    if (expires and never_expires) or (allow and allow_anywhere):
+        raise Failure("Pilihan itu saling bertentangan.")
+    change: dict[str, Any] = {}
+    if expires or never_expires:
+        change["expires_at"] = f"{expires:%Y-%m-%d}{_LAST_SECOND}" if expires else None
+    if allow or allow_anywhere:
+        change["allowed_addresses"] = allow or None
+    if not change:
+        raise Failure("Sebutkan yang diubah: --expires, --never-expires, --allow, atau --allow-anywhere.")
+    gateway = gateway_of(ctx)
+    path = f"/keys/{segment(key)}"
+    version = gateway.get(path)["version"]
+    changed = gateway.patch(path, change, if_match=f'"{version}"')
+    allowed = ", ".join(changed["allowed_addresses"] or ["mana saja"])
+    console().print(f"Kunci {key} berlaku sampai: {_until(changed)}; boleh dipakai dari: {allowed}.")
+
+
 @app.command("rotate")
 def rotate_key(
     ctx: typer.Context,

@@ -11,10 +11,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.keys import rules, store
-from gateway.keys.schemas import KeyIn, KeyStatus, RotationIn, status_of
+from gateway.keys.schemas import KeyChange, KeyIn, KeyStatus, RotationIn, status_of
 from gateway.keys.tables import ApiKey
+from gateway.proxy.origin import address_of, lies_in, parse_network
 from kit import clock, problems
 from kit.access import Caller
+from kit.etags import require_match
 from kit.ids import uuid7
 
 
@@ -43,9 +45,7 @@ async def issue_key(session: AsyncSession, caller: Caller, draft: KeyIn, once: R
         KeyReused: the Idempotency-Key was used for another request.
     """
     _check_region(caller, draft.region)
-    if draft.expires_at is not None and draft.expires_at <= clock.now():
-        detail = "a key cannot expire in the past"
-        raise problems.Invalid(detail, errors=[{"pointer": "#/expires_at", "detail": detail}])
+    _check_expiry(draft.expires_at, clock.now())
     secret = secrets.token_hex(rules.SECRET_BYTES)
     row = _new_row(caller.id, draft, secret, once)
     if await store.insert_once(session, row):
@@ -72,8 +72,33 @@ async def revoke_key(session: AsyncSession, caller: Caller, key_id: UUID) -> Non
     if [administrator.id for administrator in administrators] == [key.id]:
         raise problems.Conflict("this is the last administrator's key for the whole country: issue another one first")
     key.revoked_at, key.revoked_by = now, caller.id
-    session.add(key)
-    await store.tell_others(session, key.id)
+    await _changed(session, key)
+
+
+async def change_key(
+    session: AsyncSession, caller: Caller, key_id: UUID, if_match: str | None, change: KeyChange, client: str
+) -> ApiKey:
+    """Change until when and from where a key is good; `client` is the address that the change is asked from.
+
+    Raises:
+        KeyUnknown: there is none in the caller's region.
+        Conflict: the key is not active.
+        PreconditionRequired, Stale: no If-Match, or the key has changed since.
+        Invalid: it would expire in the past, or the caller would lock himself out.
+    """
+    now = clock.now()
+    key = await _find_active(session, caller, key_id, now)
+    require_match(if_match, key.version)
+    given = change.model_dump(exclude_unset=True)
+    _check_expiry(given.get("expires_at"), now)
+    if str(key.id) == caller.id:
+        _check_own_address(given.get("allowed_addresses"), client)
+    changes = {name: value for name, value in given.items() if value != getattr(key, name)}
+    for name, value in changes.items():
+        setattr(key, name, value)
+    if changes:
+        await _changed(session, key)
+    return key
 
 
 async def rotate_key(session: AsyncSession, caller: Caller, key_id: UUID, asked: RotationIn) -> Issued:
@@ -95,7 +120,7 @@ async def rotate_key(session: AsyncSession, caller: Caller, key_id: UUID, asked:
     secret = secrets.token_hex(rules.SECRET_BYTES)
     key.old_secret_hash, key.old_secret_until = key.secret_hash, asked.old_secret_until or now
     key.secret_hash, key.rotated_at, key.old_secret_used_at = rules.digest(secret), now, None
-    await store.tell_others(session, key.id)
+    await _changed(session, key)
     return Issued(key, rules.written(key.id, secret))
 
 
@@ -110,7 +135,7 @@ async def complete_rotation(session: AsyncSession, caller: Caller, key_id: UUID)
     key = await _find_active(session, caller, key_id, now)
     if _has_two_secrets(key, now):
         key.old_secret_until = now
-        await store.tell_others(session, key.id)
+        await _changed(session, key)
     return key
 
 
@@ -127,8 +152,15 @@ async def cancel_rotation(session: AsyncSession, caller: Caller, key_id: UUID) -
         raise problems.Conflict("no rotation is under way: there is no old secret to go back to")
     key.secret_hash = key.old_secret_hash
     key.old_secret_hash = key.old_secret_until = key.old_secret_used_at = key.rotated_at = None
-    await store.tell_others(session, key.id)
+    await _changed(session, key)
     return key
+
+
+async def _changed(session: AsyncSession, key: ApiKey) -> None:
+    """Count a change, and let every gateway process forget what it knew of the key."""
+    key.version += 1
+    session.add(key)
+    await store.tell_others(session, key.id)
 
 
 def _has_two_secrets(key: ApiKey, now: datetime) -> bool:
@@ -141,6 +173,21 @@ async def _find_active(session: AsyncSession, caller: Caller, key_id: UUID, now:
     if status is not KeyStatus.ACTIVE:
         raise problems.Conflict(f"the key is {status}: issue another one")
     return key
+
+
+def _check_expiry(expires_at: datetime | None, now: datetime) -> None:
+    if expires_at is not None and expires_at <= now:
+        detail = "a key cannot expire in the past"
+        raise problems.Invalid(detail, errors=[{"pointer": "#/expires_at", "detail": detail}])
+
+
+def _check_own_address(ranges: list[str] | None, client: str) -> None:
+    """Nobody shuts the door behind himself with a slip of the pen."""
+    address = address_of(client)
+    if ranges is None or address is None or lies_in(address, [parse_network(text) for text in ranges]):
+        return
+    detail = f"this is your own key, and you use it from {client}, which would not be allowed any more"
+    raise problems.Invalid(detail, errors=[{"pointer": "#/allowed_addresses", "detail": detail}])
 
 
 def _check_overlap(until: datetime | None, now: datetime) -> None:
@@ -161,6 +208,7 @@ def _new_row(created_by: str, draft: KeyIn, secret: str, once: Repeatable | None
     return {
         **draft.model_dump(),
         "id": uuid7(),
+        "version": 1,
         "secret_hash": rules.digest(secret),
         "created_at": clock.now(),
         "created_by": created_by,

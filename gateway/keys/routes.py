@@ -10,13 +10,15 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from gateway.keys import actions, store
 from gateway.keys.keyring import Keyring
-from gateway.keys.schemas import KeyFilters, KeyIn, KeyIssued, KeyOut, KeyRotated, RotationIn
+from gateway.keys.schemas import KeyChange, KeyFilters, KeyIn, KeyIssued, KeyOut, KeyRotated, RotationIn
+from gateway.keys.tables import ApiKey
 from kit import clock
 from kit.access import Caller, Scope, requires
 from kit.database import Session
+from kit.etags import IfMatch, etag
 from kit.idempotency import Key as IdempotencyKey
 from kit.paging import Page, page_of
-from kit.problems import Conflict, KeyReused, KeyUnknown, RegionForbidden, problems
+from kit.problems import Conflict, KeyReused, KeyUnknown, PreconditionRequired, RegionForbidden, Stale, problems
 
 router = APIRouter(prefix="/keys", tags=["keys"])
 
@@ -55,9 +57,26 @@ async def list_keys(manager: KeyManager, session: Session, filters: Annotated[Ke
 
 
 @router.get("/{key}", responses=problems(KeyUnknown))
-async def get_key(key: KeyId, manager: KeyManager, session: Session) -> KeyOut:
-    """One key, without its secret."""
-    return KeyOut.of(await store.find(session, manager, key), clock.now())
+async def get_key(key: KeyId, manager: KeyManager, session: Session, response: Response) -> KeyOut:
+    """One key, without its secret; its ETag is what If-Match wants when you change it."""
+    return _told(await store.find(session, manager, key), response)
+
+
+@router.patch("/{key}", responses=problems(KeyUnknown, Conflict, Stale, PreconditionRequired))
+async def change_key(
+    key: KeyId,
+    change: KeyChange,
+    manager: KeyManager,
+    session: Session,
+    request: Request,
+    response: Response,
+    if_match: IfMatch = None,
+) -> KeyOut:
+    """Change until when and from where a key is good: at once here, within seconds wherever else the gateway runs."""
+    client = request.client.host if request.client else ""
+    changed = await actions.change_key(session, manager, key, if_match, change, client)
+    _forget(request, session, key)
+    return _told(changed, response)
 
 
 @router.delete("/{key}", status_code=204, responses=problems(KeyUnknown, Conflict))
@@ -80,23 +99,32 @@ async def rotate_key(
     _forget(request, session, key)
     response.headers["Cache-Control"] = "no-store"
     assert rotated.written is not None
-    return KeyRotated(key=rotated.written, **KeyOut.of(rotated.key, clock.now()).model_dump())
+    return KeyRotated(key=rotated.written, **_told(rotated.key, response).model_dump())
 
 
 @router.post("/{key}/rotation/completion", responses=problems(KeyUnknown, Conflict))
-async def complete_key_rotation(key: KeyId, manager: KeyManager, session: Session, request: Request) -> KeyOut:
+async def complete_key_rotation(
+    key: KeyId, manager: KeyManager, session: Session, request: Request, response: Response
+) -> KeyOut:
     """End the old secret at once. Look at `old_secret_used_at` first: somebody may still use it."""
     found = await actions.complete_rotation(session, manager, key)
     _forget(request, session, key)
-    return KeyOut.of(found, clock.now())
+    return _told(found, response)
 
 
 @router.post("/{key}/rotation/cancel", responses=problems(KeyUnknown, Conflict))
-async def cancel_key_rotation(key: KeyId, manager: KeyManager, session: Session, request: Request) -> KeyOut:
+async def cancel_key_rotation(
+    key: KeyId, manager: KeyManager, session: Session, request: Request, response: Response
+) -> KeyOut:
     """Take the new secret back at once, as long as the old one is good."""
     found = await actions.cancel_rotation(session, manager, key)
     _forget(request, session, key)
-    return KeyOut.of(found, clock.now())
+    return _told(found, response)
+
+
+def _told(key: ApiKey, response: Response) -> KeyOut:
+    response.headers["ETag"] = etag(key.version)
+    return KeyOut.of(key, clock.now())
 
 
 def _forget(request: Request, session: Session, key: UUID) -> None:

@@ -67,6 +67,17 @@ class KeyIn(BaseModel):
     )
 
 
+class KeyChange(BaseModel):
+    """What to change of a key: what is left out stays. Roles and region never change; that would be another key."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    expires_at: AwareDatetime | None = Field(None, description="With time zone; null: until it is revoked")
+    allowed_addresses: AllowedAddresses | None = Field(
+        None, description="Addresses and networks (CIDR) that it may be used from; null: from anywhere"
+    )
+
+
 class RotationIn(BaseModel):
     """How long the secret of now stays good beside the new one. No default: ending it at once must be said."""
 
@@ -81,6 +92,7 @@ class KeyOut(BaseModel):
     """A key, without its secret."""
 
     id: UUID
+    version: int = Field(description="Grows with every change; the ETag is made of it")
     name: str
     owner: str
     roles: list[Role]

@@ -20,6 +20,7 @@ class ApiKey(GatewayTable, table=True):
     __table_args__ = (
         UniqueConstraint("created_by", "idempotency_key"),
         CheckConstraint("octet_length(secret_hash) = 32", name="secret_hash"),
+        CheckConstraint("version > 0", name="version"),
         CheckConstraint("cardinality(roles) > 0", name="roles"),
         CheckConstraint("(revoked_at IS NULL) = (revoked_by IS NULL)", name="revoked"),
         CheckConstraint("octet_length(old_secret_hash) = 32", name="old_secret_hash"),
@@ -32,6 +33,8 @@ class ApiKey(GatewayTable, table=True):
     )
 
     id: UUID = Field(primary_key=True)
+    version: int = 1
+    """Grows with every change by an administrator; use does not count as one."""
     secret_hash: bytes = Field(sa_type=LargeBinary)
     name: str
     owner: str

@@ -113,6 +113,11 @@ class TestKeys:
         assert (await kkb("keys", "finish-rotation", number)).exit_code == 0
         works = [(await kkb("villages", "--region", "33.26", KKB_KEY_FILE=str(file))).exit_code for file in files]
         assert works == [1, 1, 0]
+        changed = await kkb("keys", "change", number, "--expires", "2999-12-31", "--allow", "127.0.0.1")
+        assert "boleh dipakai dari: 127.0.0.1/32" in changed.stdout, changed.stderr
+        assert (await kkb("keys", "change", number)).exit_code == 1
+        assert (await kkb("keys", "change", number, "--allow", "x", "--allow-anywhere")).exit_code == 1
+        await kkb("keys", "change", number, "--allow", "127.0.0.0/8")
         shown = (await kkb("keys", "show", number)).stdout
         assert "127.0.0.0/8" in shown
         assert "Dinas Putar" in shown
