@@ -13,7 +13,7 @@ from cli.failures import Failure
 from cli.files import ending_of, save
 from cli.options import DEFAULT_LIMIT, AsJson, Limit, Region
 from cli.screen import console, decimal, mark, more_than, show_json, show_table, table
-from cli.words import CLASSES, REPORTS
+from cli.words import REPORTS, class_name
 
 TABLES = (".csv", ".xlsx")
 """Endings of tables that offices open."""
@@ -52,7 +52,9 @@ def list_assessments(
             show_default=False,
         ),
     ] = None,
-    village_class: Annotated[str | None, typer.Option("--class", help="Hanya kelas ini")] = None,
+    village_class: Annotated[
+        str | None, typer.Option("--class", help="Hanya kelas ini; none = tidak dapat dinilai")
+    ] = None,
     score: Annotated[
         list[str] | None, typer.Option(help="Indikator dan skornya, seperti input_pokja:1; boleh berulang")
     ] = None,
@@ -111,7 +113,7 @@ def _show(found: list[dict[str, Any]], *, more: bool) -> None:
             one["village"]["region_code"],
             names["village"],
             names["district"],
-            CLASSES[one["class"]],
+            class_name(one["class"]),
             *(decimal(one["indexes"].get(name)) for name in dimensions),
             decimal(one["distance"]),
             decimal(one["completeness"]["percent"], "%"),
@@ -120,7 +122,9 @@ def _show(found: list[dict[str, Any]], *, more: bool) -> None:
         )
     screen = console()
     show_table(screen, "Kelas Kampung KB", shown)
-    screen.print("Jarak: poin indeks yang kurang untuk kelas yang lebih tinggi; - pada kelas tertinggi.")
+    screen.print(
+        "Jarak: poin indeks yang kurang untuk kelas yang lebih tinggi; - pada kelas tertinggi dan tanpa kelas."
+    )
     if more:
         screen.print(more_than(len(found)))
 

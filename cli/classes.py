@@ -12,7 +12,7 @@ from cli.assessments import TABLES, Out
 from cli.files import ending_of, save
 from cli.options import AsJson, Region
 from cli.screen import console, decimal, number, show_json, show_table, table
-from cli.words import CLASSES, SIMULATED
+from cli.words import CLASSES, NOT_ASSESSABLE, SIMULATED
 
 
 class Level(StrEnum):
@@ -25,7 +25,7 @@ class Level(StrEnum):
 
 
 _LEVELS = {"province": "provinsi", "regency": "kabupaten/kota", "district": "kecamatan", "village": "desa/kelurahan"}
-_NUMBERS = (*CLASSES.values(), "Jumlah", "Simulasi", "Tanpa laporan")
+_NUMBERS = (*CLASSES.values(), NOT_ASSESSABLE, "Jumlah", "Simulasi", "Tanpa laporan")
 
 
 def show_classes(
@@ -68,7 +68,7 @@ def _name(counts: dict[str, Any]) -> str:
 
 
 def _row(counts: dict[str, Any], name: str | None = None) -> list[str]:
-    shares = [counts["classes"][code] for code in CLASSES]
+    shares = [*(counts["classes"][code] for code in CLASSES), counts["not_assessable"]]
     return [
         "" if name else counts["region_code"] or "",
         name or counts["region_name"] or "",

@@ -16,13 +16,12 @@ from cli.client import segment
 from cli.files import ending_of, save
 from cli.options import DEFAULT_LIMIT, AsJson, Limit, Region
 from cli.screen import console, decimal, mark, moment, more_than, number, show_json, show_table, table
-from cli.words import CERTAINTIES, CLASSES, REPORTS, SIMULATED
+from cli.words import CERTAINTIES, CLASSES, NOT_ASSESSABLE, REPORTS, SIMULATED, class_name
 
 app = typer.Typer(help="Penetapan: kelas suatu wilayah untuk satu periode, dengan keputusan.", no_args_is_help=True)
 
 _FORMS = {".xlsx": "list.xlsx", ".html": "document", ".json": "content"}
-_NOT_ASSESSABLE = "Tidak dapat dinilai"
-_NUMBERS = (*CLASSES.values(), _NOT_ASSESSABLE, "Jumlah")
+_NUMBERS = (*CLASSES.values(), NOT_ASSESSABLE, "Jumlah")
 _DIFFERENT = 1
 
 Id = Annotated[str, typer.Argument(help="Id penetapan, seperti tampak pada `list`", show_default=False)]
@@ -209,8 +208,7 @@ def _show_incomplete(screen: Console, found: Mapping[str, Any]) -> None:
     shown = table("Kode", "Desa/kelurahan", "Kelas", "Laporan yang belum pernah ada")
     for one in found["incomplete_villages"]:
         missing = ", ".join(REPORTS[kind] for kind in one["missing_reports"])
-        label = _NOT_ASSESSABLE if one["class"] is None else CLASSES[one["class"]]
-        shown.add_row(one["region_code"], one["region_names"]["village"], label, missing)
+        shown.add_row(one["region_code"], one["region_names"]["village"], class_name(one["class"]), missing)
     show_table(screen, f"Belum lengkap: {number(found['incomplete'])} Kampung KB", shown)
     if len(found["incomplete_villages"]) < found["incomplete"]:
         screen.print(f"Hanya {number(len(found['incomplete_villages']))} yang pertama.")

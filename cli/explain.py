@@ -11,7 +11,7 @@ from cli.access import gateway_of
 from cli.client import segment
 from cli.options import AsJson
 from cli.screen import console, decimal, number, show_json, show_table, table
-from cli.words import REPORTS, SIMULATED
+from cli.words import NOT_ASSESSABLE, REPORTS, SIMULATED
 
 
 def explain_village(
@@ -55,7 +55,7 @@ def _village(screen: Console, found: dict[str, Any]) -> None:
 def _class(found: dict[str, Any]) -> str:
     """What the class is called, and what the village's own region calls it."""
     if found["class_labels"] is None:
-        return "TIDAK DAPAT DINILAI"
+        return NOT_ASSESSABLE.upper()
     local = found["local_class_labels"]
     name = str(found["class_labels"]["id"]).upper()
     return name if local is None else f"{name} (di wilayah ini: {local['id']})"

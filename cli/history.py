@@ -10,9 +10,10 @@ from cli.access import gateway_of
 from cli.client import segment
 from cli.options import AsJson, Region
 from cli.screen import console, decimal, moment, number, show_json, show_table, table
-from cli.words import CLASSES, SIMULATED
+from cli.words import CLASSES, NOT_ASSESSABLE, SIMULATED, class_name
 
-_MOVES = ("Belum ada data", "Naik", "Turun")
+_MOVES = (NOT_ASSESSABLE, "Belum ada data", "Naik", "Turun")
+_MOVED = ("not_assessable", "not_yet_told", "risen", "fallen")
 
 
 def show_history(
@@ -37,7 +38,7 @@ def show_history(
     for one in found["items"]:
         shown.add_row(
             one["period"],
-            CLASSES[one["class"]],
+            class_name(one["class"]),
             *(decimal(one["indexes"].get(name)) for name in dimensions),
             f"{number(one['completeness']['answered'])}/{number(one['completeness']['asked'])}",
             one["ruleset"],
@@ -51,7 +52,7 @@ def show_history(
 
 
 def _before(one: dict[str, Any]) -> str:
-    return f"{CLASSES[one['class']]} s.d. {moment(one['superseded_at'])}"
+    return f"{class_name(one['class'])} s.d. {moment(one['superseded_at'])}"
 
 
 def show_trend(
@@ -70,6 +71,6 @@ def show_trend(
     shown = table("Bulan", *numbers, numbers=numbers)
     for one in found["items"]:
         counts = [number(one["classes"][code]) for code in CLASSES]
-        shown.add_row(one["period"], *counts, *(number(one[name]) for name in ("not_yet_told", "risen", "fallen")))
+        shown.add_row(one["period"], *counts, *(number(one[name]) for name in _MOVED))
     where = found["region_code"] or "Indonesia"
     show_table(console(), f"Kelas {number(found['total'])} Kampung KB aktif di {where} pada akhir bulan", shown)

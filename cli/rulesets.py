@@ -18,7 +18,7 @@ from cli.failures import Failure, Refused
 from cli.files import write_new
 from cli.options import DEFAULT_LIMIT, AsJson, Limit, Region
 from cli.screen import console, moment, more_than, number, show_json, show_table, table
-from cli.words import CERTAINTIES, CLASSES, RULESET_STATUSES, SIMULATED
+from cli.words import CERTAINTIES, RULESET_STATUSES, SIMULATED, class_name
 
 app = typer.Typer(help="Aturan klasifikasi: rancangan, terbit, berlaku, perbandingan.", no_args_is_help=True)
 
@@ -133,9 +133,15 @@ def put_in_force(
     begin: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="Hari mulai berlaku, TTTT-BB-HH")],
 ) -> None:
     """Berlakukan aturan terbit mulai suatu hari, hari ini atau kemudian. Kelas semua Kampung KB mengikuti sendiri."""
-    body = {"ruleset": ruleset, "from": f"{begin:%Y-%m-%d}"}
-    found = gateway_of(ctx).post("/rulesets/in-force", body)
-    console().print(f"Aturan {found['ruleset']} berlaku mulai {found['from']}.")
+    gateway, screen = gateway_of(ctx), console()
+    found = gateway.post("/rulesets/in-force", {"ruleset": ruleset, "from": f"{begin:%Y-%m-%d}"})
+    screen.print(f"Aturan {found['ruleset']} berlaku mulai {found['from']}.")
+    noticed = gateway.get(f"/rulesets/{segment(ruleset)}")
+    if noticed["may_give_no_class"]:
+        screen.print("Kampung KB yang datanya tidak lengkap tidak mendapat kelas menurut aturan ini.", style="yellow")
+        screen.print("Sistem yang mengikuti perubahan kelas harus membaca village-classified versi 2.", style="yellow")
+    if noticed["looks_at_time"]:
+        screen.print("Kelas dapat berubah karena laporan atau intervensi menjadi terlalu lama.", style="yellow")
 
 
 @app.command("compare")
@@ -209,9 +215,9 @@ def _show_validation(screen: Console, file: Path, found: dict[str, Any]) -> None
         return
     cases = number(len(found["boundary_cases"]))
     screen.print(f"{file}: dapat diterbitkan; {cases} kasus batas.", style="green")
-    if found["against_being_in_force"]:
-        screen.print("Tetapi tidak dapat diberlakukan:", style="yellow")
-        _show_places(screen, found["against_being_in_force"])
+    if found["when_in_force"]:
+        screen.print("Bila diberlakukan:", style="yellow")
+        _show_places(screen, found["when_in_force"])
 
 
 def _show_places(screen: Console, places: Sequence[dict[str, str]]) -> None:
@@ -228,7 +234,7 @@ def _show_comparison(screen: Console, found: dict[str, Any]) -> None:
         screen.print(f"{SIMULATED}: {number(total['simulated'])} memakai data simulasi.", style="bold magenta")
     moves = table("Dari", "Menjadi", "Kampung KB", numbers=("Kampung KB",))
     for one in total["transitions"]:
-        moves.add_row(_class(one["from"]), _class(one["to"]), number(one["villages"]))
+        moves.add_row(class_name(one["from"]), class_name(one["to"]), number(one["villages"]))
     show_table(screen, "Perpindahan kelas", moves)
     parts = table("Kode", "Wilayah", "Kampung KB", "Berpindah", numbers=("Kampung KB", "Berpindah"))
     for one in found["items"]:
@@ -242,7 +248,3 @@ def _show_comparison(screen: Console, found: dict[str, Any]) -> None:
     show_table(screen, "Indikator", indicators)
     if found["decided_by_none"]:
         screen.print(f"Pada {number(found['decided_by_none'])} Kampung KB tidak ada satu indikator pun yang sendirian.")
-
-
-def _class(code: str | None) -> str:
-    return "Tidak dapat dinilai" if code is None else CLASSES.get(code, code)

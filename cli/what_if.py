@@ -12,7 +12,7 @@ from cli.client import segment
 from cli.failures import Failure
 from cli.options import AsJson
 from cli.screen import console, decimal, show_json, show_table, table
-from cli.words import CLASSES, SIMULATED
+from cli.words import SIMULATED, class_name
 
 _ANSWERS = {"ya": True, "tidak": False, "kosong": None}
 _NOTHING = "tidak-ada"
@@ -110,7 +110,7 @@ def _outcome(screen: Console, found: dict[str, Any]) -> None:
 
 
 def _class(side: dict[str, Any]) -> str:
-    return CLASSES.get(side["class"], "tidak dapat dinilai").upper()
+    return class_name(side["class"]).upper()
 
 
 def _changes(screen: Console, found: dict[str, Any]) -> None:

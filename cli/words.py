@@ -20,7 +20,6 @@ PROBLEMS = {
     "ruleset-published-before": "Aturan ini sudah diterbitkan",
     "ruleset-not-published": "Hanya aturan terbit yang dapat diberlakukan atau dipensiunkan",
     "ruleset-in-force": "Aturan ini sedang atau akan berlaku; berlakukan dahulu aturan lain",
-    "ruleset-cannot-be-in-force": "Aturan ini tidak dapat diberlakukan",
     "dead-letter-unknown": "Peristiwa tersisih tidak ditemukan, atau di luar wilayah Anda",
     "conflict": "Bertentangan dengan yang sudah tercatat",
     "already-determined": "Kelas wilayah ini untuk periode itu sudah ditetapkan",
@@ -47,6 +46,13 @@ PROBLEMS = {
 """By the last part of a problem's type."""
 
 CLASSES = {"dasar": "Dasar", "berkembang": "Berkembang", "mandiri": "Mandiri", "berkelanjutan": "Berkelanjutan"}
+NOT_ASSESSABLE = "Tidak dapat dinilai"
+
+
+def class_name(code: str | None) -> str:
+    """What a class is called; None is no class."""
+    return NOT_ASSESSABLE if code is None else CLASSES.get(code, code)
+
 
 CERTAINTIES = {
     "legal_text_sighted": "Naskah hukumnya sudah dilihat.",

@@ -10,6 +10,7 @@ from contracts.classes import VillageClass
 from contracts.events import (
     EVENTS,
     Classification,
+    ClassificationV2,
     DeterminedCounts,
     Event,
     InterventionActor,
@@ -30,6 +31,7 @@ from contracts.facts import (
     PopulationFacts,
     ProfileFacts,
 )
+from contracts.reasons import ReasonCode
 
 _CODE = "33.26.01.2001"
 _VILLAGE = UUID("01980000-0000-7000-8000-000000000001")
@@ -114,6 +116,20 @@ _CLASSIFIED = Classification(
     simulated=True,
     assessed_at=_WHEN,
 )
+_NOT_CLASSIFIED = ClassificationV2(
+    village=_key(2),
+    ruleset="kkb-2026",
+    ruleset_digest="2" * 64,
+    village_class=None,
+    previous_class=VillageClass.BERKEMBANG,
+    scores={"input_pokja": 4, "output_cpr": None},
+    indexes={"input": "3.20", "proses": "3.00", "output": None},
+    reasons={"output_cpr": [ReasonCode.ANSWER_MISSING, ReasonCode.REPORT_TOO_OLD]},
+    answered=30,
+    asked=45,
+    simulated=True,
+    assessed_at=_WHEN,
+)
 _DETERMINED = IssuedDetermination(
     determination_id=_id(300),
     region_code="33.26",
@@ -151,6 +167,7 @@ _DATA: dict[str, Any] = {
     "InterventionWithdrawn": _intervention(3, withdrawn=True),
     "VillageClassified": _CLASSIFIED,
     "DeterminationIssued": _DETERMINED,
+    "VillageClassifiedV2": _NOT_CLASSIFIED,
 }
 
 

@@ -157,10 +157,6 @@ class RulesetInForce(Conflict):
     slug, title = "ruleset-in-force", "This ruleset is in force, or will be: put another one in force first"
 
 
-class RulesetCannotBeInForce(Conflict):
-    slug, title = "ruleset-cannot-be-in-force", "A ruleset in force gives every village a class, at any time"
-
-
 class AlreadyDetermined(Conflict):
     slug, title = "already-determined", "The region's classes were determined for this period before"
 

@@ -11,7 +11,8 @@ _DOCUMENT = Path(__file__).parents[1] / "docs" / "following-changes.md"
 _CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 _found: dict[str, Any] = {}
-(_snippet,) = _CODE.findall(_DOCUMENT.read_text(encoding="utf-8"))
+READING, _snippet = _CODE.findall(_DOCUMENT.read_text(encoding="utf-8"))
+"""How an event of either version of village-classified is read; it works on `event`."""
 exec(_snippet, _found)  # noqa: S102 - our own document
 
 line: Callable[[str, dict[str, Any]], str] = _found["line"]

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from contracts.events.base import Event, EventData, VillageKey
 from contracts.events.classification import Classification
+from contracts.events.classification_v2 import ClassificationV2
 from contracts.events.determination import DeterminedCounts, IssuedDetermination
 from contracts.events.determination_issued import DeterminationIssued
 from contracts.events.family_planning_reported import FamilyPlanningReported
@@ -22,6 +23,7 @@ from contracts.events.profile_reported import ProfileReported
 from contracts.events.report_state import ReportState
 from contracts.events.village_changed import VillageChanged
 from contracts.events.village_classified import VillageClassified
+from contracts.events.village_classified_v2 import VillageClassifiedV2
 from contracts.events.village_registered import VillageRegistered
 from contracts.events.village_state import RegionNames, VillageState
 
@@ -36,6 +38,7 @@ EVENTS: tuple[type[Event], ...] = (
     InterventionWithdrawn,
     VillageClassified,
     DeterminationIssued,
+    VillageClassifiedV2,
 )
 """Every event of the platform."""
 
@@ -97,6 +100,7 @@ __all__ = [
     "EVENTS",
     "STREAMS",
     "Classification",
+    "ClassificationV2",
     "DeterminationIssued",
     "DeterminedCounts",
     "Event",
@@ -116,6 +120,7 @@ __all__ = [
     "UndecodableEvent",
     "VillageChanged",
     "VillageClassified",
+    "VillageClassifiedV2",
     "VillageKey",
     "VillageRegistered",
     "VillageState",

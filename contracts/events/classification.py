@@ -17,7 +17,9 @@ class Classification(EventData):
     ruleset: str
     ruleset_digest: str
     village_class: VillageClass
-    previous_class: VillageClass | None = Field(description="Null at the first assessment")
+    previous_class: VillageClass | None = Field(
+        description="Null at the first assessment, and where the one before had none"
+    )
     scores: dict[str, int]
     indexes: dict[str, str] = Field(description="Decimal strings with two places")
     answered: int = Field(description="Inputs of the ruleset that were reported")

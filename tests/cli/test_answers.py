@@ -170,7 +170,7 @@ class TestHistory:
         assert result.exit_code == 0, result.output
         assert "Kelas 1 Kampung KB aktif di 33.25.02" in result.stdout
         june, july = (line.split() for line in result.stdout.splitlines() if line.strip().startswith("2024-0"))
-        assert (june, july) == (["2024-06", *"0000100"], ["2024-07", *"1000000"])
+        assert (june, july) == (["2024-06", *"00000100"], ["2024-07", *"10000000"])
 
     async def test_months_that_are_none(self, kkb: Kkb) -> None:
         result = await kkb("trend", "--from", "2025-09", "--to", "2025-08")

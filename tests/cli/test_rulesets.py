@@ -67,6 +67,14 @@ class TestRulesets:
         assert (await kkb("rulesets", "put-in-force", "web-2021", "--from", "2105-01-01")).exit_code == 0
         assert (await kkb("rulesets", "retire", "uji-berlaku")).exit_code == 0
 
+    async def test_what_those_who_follow_will_notice_is_said(self, kkb: Kkb) -> None:
+        put = await kkb("rulesets", "put-in-force", "kkb-2026", "--from", "2105-02-01")
+        assert put.exit_code == 0, put.output
+        assert "harus membaca village-classified versi 2" in put.stdout
+        assert "terlalu lama" in put.stdout
+        back = await kkb("rulesets", "put-in-force", "web-2021", "--from", "2105-02-01")
+        assert back.stdout.splitlines() == ["Aturan web-2021 berlaku mulai 2105-02-01."]
+
     async def test_a_day_that_has_passed(self, kkb: Kkb) -> None:
         result = await kkb("rulesets", "put-in-force", "web-2021", "--from", "2020-01-01")
         assert result.exit_code == 1

@@ -13,9 +13,10 @@ from pydantic import BaseModel
 from contracts.events import BY_TYPE, Event, UndecodableEvent, decode
 from contracts.examples import example
 from tests.contracts.released_events import FILES, FOLDER, SUMS, digest, golden
+from tests.documented import READING
 
 PREFIX = "id.kampungkb."
-MAPS = {"scores", "indexes"}
+MAPS = {"scores", "indexes", "reasons"}
 """Members whose keys are data."""
 Path = tuple[str | int, ...]
 
@@ -117,12 +118,13 @@ class TestReleased:
                     decode(wire(said))
 
     def test_a_newer_version_is_refused_with_a_reason_that_says_what_to_do(self, name: str) -> None:
-        said = golden(name)
-        said["type"] = said["type"].replace(".v1", ".v7")
+        said, bare = golden(name), name.rpartition(".")[0]
+        said["type"] = f"{PREFIX}{bare}.v7"
+        read = ", ".join(one.rpartition(".")[2] for one in FILES if one.rpartition(".")[0] == bare)
         with pytest.raises(UndecodableEvent) as refused:
             decode(wire(said))
         assert str(refused.value) == (
-            f"unknown version of an event: '{said['type']}'; this release reads v1: "
+            f"unknown version of an event: '{said['type']}'; this release reads {read}: "
             "requeue it after this service has been upgraded"
         )
 
@@ -141,3 +143,19 @@ def test_an_event_nobody_knows_is_refused() -> None:
     said = golden("registry.village-registered.v1") | {"type": "id.kampungkb.registry.village-dreamt-of.v1"}
     with pytest.raises(UndecodableEvent, match="unknown event type"):
         decode(wire(said))
+
+
+@pytest.mark.parametrize(
+    ("version", "village_class", "missing"), [("v1", "berkembang", set()), ("v2", None, {"output_cpr"})]
+)
+def test_both_versions_of_a_classification_are_read_as_documented(
+    version: str, village_class: str | None, missing: set[str]
+) -> None:
+    read: dict[str, Any] = {"event": golden(f"scoring.village-classified.{version}")}
+    exec(READING, read)  # noqa: S102 - ours, out of the documentation
+    assert (read["village_class"], set(read["why"])) == (village_class, missing)
+
+
+def test_both_versions_of_a_classification_are_of_one_entity() -> None:
+    entities = {decode(wire(golden(f"scoring.village-classified.{version}"))).entity for version in ("v1", "v2")}
+    assert entities == {"assessment/01980000-0000-7000-8000-000000000001"}

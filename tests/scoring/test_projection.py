@@ -26,6 +26,7 @@ from contracts.facts import ReportKind
 from kit.ids import uuid7
 from services.scoring.assessments.actions import bring_up_to_date
 from services.scoring.facts.rules import Report, facts_in_force
+from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.library import first_in_force
 from tests.conftest import app_of
 from tests.scoring.rulesets.made_villages import village as made_facts
@@ -43,8 +44,11 @@ from tests.scoring.told import (
 KINDS = {"profile": ReportKind.PROFILE, "population": ReportKind.POPULATION, "family": ReportKind.FAMILY_PLANNING}
 
 
-def expected(events: list[Event], villages: list[UUID]) -> dict[UUID, tuple[Any, ...]]:
-    """What each village must be assessed as: all events at once, no order, no database."""
+def expected(
+    events: list[Event], villages: list[UUID], engine: Engine | None = None, day: str = "2025-10-01"
+) -> dict[UUID, tuple[Any, ...]]:
+    """What each village must be assessed as: all events at once, no order, no database; `engine` web-2021 if left out."""
+    engine = engine or first_in_force()
     states: dict[UUID, Any] = {}
     interventions: dict[UUID, Any] = {}
     reports: dict[tuple[Any, ...], tuple[UUID, Report]] = {}
@@ -73,15 +77,20 @@ def expected(events: list[Event], villages: list[UUID]) -> dict[UUID, tuple[Any,
             )
             if key not in reports or reports[key][1].revision < data.revision:
                 reports[key] = (data.village.id, report)
-    return {v: _one(v, states[v], reports, interventions) for v in villages if v in states}
+    return {v: _one(engine, day, states[v], reports, interventions) for v in villages if v in states}
 
 
-def _one(village: UUID, state: Any, reports: dict[Any, Any], interventions: dict[UUID, Any]) -> tuple[Any, ...]:
+def _one(
+    engine: Engine, day: str, state: Any, reports: dict[Any, Any], interventions: dict[UUID, Any]
+) -> tuple[Any, ...]:
+    village = state.village.id
     in_force = facts_in_force([report for owner, report in reports.values() if owner == village])
     done = [one for one in interventions.values() if one.village.id == village and not one.withdrawn]
-    actors = [[actor.web_kkb_number or actor.code for actor in one.actors] for one in done]
-    facts = {**in_force.facts, "interventions": [{"actors": own} for own in actors]}
-    evaluation = first_in_force().evaluate([facts])
+    told = [
+        {"actors": [actor.web_kkb_number or actor.code for actor in one.actors], "date": f"{one.date}"} for one in done
+    ]
+    facts = {**in_force.facts, "interventions": told, "periods": in_force.periods, "as_of": day}
+    evaluation = engine.evaluate([facts])
     simulated = (
         state.simulated or any(r.simulated for r in in_force.sources.values()) or any(one.simulated for one in done)
     )

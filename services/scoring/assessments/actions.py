@@ -1,4 +1,4 @@
-"""Assessing villages: from the facts in force to the stored class and its event."""
+"""_Assessed villages: from the facts in force to the stored class and its event."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from uuid import UUID
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.events import Classification, VillageClassified, VillageKey
+from contracts.events import (
+    Classification,
+    ClassificationV2,
+    Event,
+    VillageClassified,
+    VillageClassifiedV2,
+    VillageKey,
+)
 from kit import clock, projection_lock
 from kit.database import Database
 from kit.ids import uuid7
@@ -23,7 +30,7 @@ from kit.outbox import publish
 from kit.problems import is_database_away
 from kit.rebuilds.pausing import pause_of
 from services.scoring.assessments import store
-from services.scoring.assessments.metrics import OUTDATED
+from services.scoring.assessments.metrics import OUTDATED, RENEWED
 from services.scoring.assessments.rules import Verdict, day_of, verdict_in, verdict_of
 from services.scoring.facts import store as facts
 from services.scoring.facts.readiness import readiness_of
@@ -32,7 +39,10 @@ from services.scoring.histories.actions import Judged, record
 from services.scoring.histories.rules import EVERY_PERIOD, NEWEST_PERIOD
 from services.scoring.interventions import store as interventions
 from services.scoring.interventions.store import Done
+from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.library import in_force
+from services.scoring.rulesets.missing import missing_reasons
+from services.scoring.rulesets.turning import month_of, next_turn
 from services.scoring.villages import store as villages
 from services.scoring.villages.store import Told
 from services.scoring.villages.tables import Village
@@ -110,83 +120,124 @@ async def assess(session: AsyncSession, since: Mapping[UUID, str], *, anew: bool
     if not inputs:
         return Tally()
     engine = await in_force(session)
-    evaluation = engine.evaluate([one.facts for one in inputs])
+    known = [one.facts for one in inputs]
+    evaluation = engine.evaluate(known)
+    reasons = missing_reasons(evaluation)
     stored = await store.current(session, _ids(inputs))
     told = stored | await store.announced(session, (i for i in _ids(inputs) if anew or i not in stored))
-    verdicts = [verdict_of(evaluation, place, simulated=one.simulated) for place, one in enumerate(inputs)]
-    found = _Findings(stored, told, clock.now(), anew=anew)
-    for place, (one, verdict) in enumerate(zip(inputs, verdicts, strict=True)):
-        found.add(one, verdict, evaluation.distance_of(place), since[one.village.id])
+    found = _Findings(stored, told, clock.now(), anew=anew, may_give_no_class=engine.may_give_no_class)
+    for place, one in enumerate(inputs):
+        verdict = verdict_of(evaluation, place, simulated=one.simulated)
+        distance, due_on = evaluation.distance_of(place), _due_on(engine, known[place])
+        found.add(_Assessed(one, verdict, reasons[place], distance, due_on), since[one.village.id])
     await store.write(session, found.rows)
     await record(session, engine, found.judged, found.now)
     await publish(session, found.news)
+    RENEWED.inc(found.overdue)
     if found.lost:
         log.error("%d villages have lost their assessments and facts; the projection needs a rebuild", found.lost)
     return Tally(len(inputs), len(found.rows), len(found.news))
 
 
+class _Assessed(NamedTuple):
+    """What comes out of assessing a village: the verdict, why something is missing, and what is derived from both.
+
+    `reasons` are codes by indicator without a score. `due_on` is the first day on which time alone may change it.
+    """
+
+    inputs: VillageInputs
+    verdict: Verdict
+    reasons: dict[str, list[str]]
+    distance: str | None
+    due_on: date | None
+
+
 class _Findings:
     """What follows from the verdicts on a batch: rows to store, months to look at, news to tell."""
 
-    def __init__(self, stored: Rows, told: Rows, now: datetime, *, anew: bool) -> None:
-        """`stored` are the rows that are there, `told` what was last told, by village."""
+    def __init__(self, stored: Rows, told: Rows, now: datetime, *, anew: bool, may_give_no_class: bool) -> None:
+        """`stored` are the rows that are there, `told` what was last told, by village.
+
+        `may_give_no_class` of the ruleset that they are assessed under.
+        """
         self.now = now
         self.rows: list[dict[str, Any]] = []
-        self.news: list[VillageClassified] = []
+        self.news: list[Event] = []
         self.judged: list[Judged] = []
         self.lost = 0
+        self.overdue = 0
+        """How many were stored with an answer that time may have changed since."""
         self._stored, self._told, self._anew = stored, told, anew
+        self._may_give_no_class = may_give_no_class
 
-    def add(self, one: VillageInputs, verdict: Verdict, distance: str | None, since: str) -> None:
-        stored, before = self._stored.get(one.village.id), self._told.get(one.village.id)
-        row = _row(one, verdict, distance, before, self.now)
+    def add(self, one: _Assessed, since: str) -> None:
+        """Conclude from one; `since` is the month from which on facts changed, and time may have before."""
+        village = one.inputs.village.id
+        stored, before = self._stored.get(village), self._told.get(village)
+        row = _row(one, before, self.now)
         is_news = before is None or row["version"] != before["version"]
         if is_news and before is not None and stored is None and not self._anew:
             self.lost += 1
             return
+        if stored is not None and stored["due_on"] is not None and stored["due_on"] <= one.inputs.as_of:
+            self.overdue += 1
+            since = min(since, month_of(stored["due_on"]))
         if is_news or since != NEWEST_PERIOD:
-            self.judged.append(Judged(one, verdict, EVERY_PERIOD if before is None else since))
+            self.judged.append(Judged(one.inputs, one.verdict, EVERY_PERIOD if before is None else since))
         if row != stored:
             self.rows.append(row)
         if is_news:
-            self.news.append(_event(row, verdict, before, self.now))
+            self.news.append(self._event(row, one, before))
+
+    def _event(self, row: dict[str, Any], one: _Assessed, before: dict[str, Any] | None) -> Event:
+        """Version 1 as long as no village can be without class, so that its readers need not change before they must."""
+        key = VillageKey(id=row["village_id"], region_code=row["region_code"], version=row["version"])
+        previous = None if before is None else before["village_class"]
+        said = {"village": key, "previous_class": previous, "assessed_at": self.now, **one.verdict._asdict()}
+        envelope: dict[str, Any] = {"id": uuid7(), "source": SOURCE, "subject": key.region_code, "time": self.now}
+        if self._may_give_no_class:
+            data = ClassificationV2.model_validate(said | {"reasons": one.reasons})
+            return VillageClassifiedV2(data=data, **envelope)
+        return VillageClassified(data=Classification.model_validate(said), **envelope)
 
 
 def _ids(inputs: Iterable[VillageInputs]) -> list[UUID]:
     return [one.village.id for one in inputs]
 
 
-def _row(
-    one: VillageInputs, verdict: Verdict, distance: str | None, before: dict[str, Any] | None, now: datetime
-) -> dict[str, Any]:
-    """The row to store; all after `assessed_at` is what lists and tables ask for, and no part of the verdict."""
-    same = before is not None and verdict_in(before) == verdict
+def _row(one: _Assessed, before: dict[str, Any] | None, now: datetime) -> dict[str, Any]:
+    """The row to store; all after `assessed_at` is what lists, tables and the worker ask for, and nothing that is told."""
+    village, in_force = one.inputs.village, one.inputs.in_force
+    same = before is not None and verdict_in(before) == one.verdict and before["reasons"] == one.reasons
     version = 0 if before is None else before["version"]
     return {
-        "village_id": one.village.id,
-        "region_code": one.village.region_code,
-        "active": one.village.status == villages.ACTIVE,
-        "without_reports": not one.in_force.facts,
-        **verdict._asdict(),
+        "village_id": village.id,
+        "region_code": village.region_code,
+        "active": village.status == villages.ACTIVE,
+        "without_reports": not in_force.facts,
+        **one.verdict._asdict(),
+        "reasons": one.reasons,
         "version": version if same else version + 1,
         "assessed_at": before["assessed_at"] if before is not None and same else now,
-        "distance": None if distance is None else Decimal(distance),
-        "newest_periods": one.in_force.newest_period,
-        "readiness": readiness_of(one.in_force.facts),
+        "distance": None if one.distance is None else Decimal(one.distance),
+        "newest_periods": in_force.newest_period,
+        "readiness": readiness_of(in_force.facts),
+        "due_on": one.due_on,
     }
 
 
-def _event(row: dict[str, Any], verdict: Verdict, before: dict[str, Any] | None, now: datetime) -> VillageClassified:
-    key = VillageKey(id=row["village_id"], region_code=row["region_code"], version=row["version"])
-    previous = None if before is None else before["village_class"]
-    data = Classification.model_validate(
-        {"village": key, "previous_class": previous, "assessed_at": now, **verdict._asdict()}
-    )
-    return VillageClassified(id=uuid7(), source=SOURCE, subject=key.region_code, time=now, data=data)
+def _due_on(engine: Engine, known: Mapping[str, Any]) -> date | None:
+    """The first day on which time alone may change what the facts give."""
+    if not engine.looks_at_time:
+        return None
+    turn = next_turn(known, engine.windows, engine.limits)
+    return None if turn is None else date.fromisoformat(turn)
 
 
 async def bring_up_to_date(database: Database) -> int:
-    """Assess every village that has no assessment under the present ruleset document; how many were stored.
+    """Assess every village that has no assessment under the present ruleset document, or one that time may have changed.
+
+    Answers how many were stored.
 
     Nothing is concluded from facts that a rebuild has in doubt: it assesses every village itself when it has ended.
     """
@@ -195,7 +246,7 @@ async def bring_up_to_date(database: Database) -> int:
         async with database.transaction() as session:
             await projection_lock.take_shared(session)
             engine = await in_force(session)
-            ids = await store.outdated(session, engine.digest, after, _CHUNK)
+            ids = await store.outdated(session, engine.digest, clock.today(), after, _CHUNK)
             await villages.lock(session, ids)
             total += (await assess(session, dict.fromkeys(ids, NEWEST_PERIOD))).written
         if len(ids) < _CHUNK:
@@ -205,15 +256,15 @@ async def bring_up_to_date(database: Database) -> int:
 
 
 async def count_outdated(database: Database) -> int:
-    """How many villages have no assessment under the ruleset in force; the metric says so, too."""
+    """How many villages are left behind by another ruleset in force, or by time; the metric says so, too."""
     async with database.transaction() as session:
-        outdated = await store.count_outdated(session, (await in_force(session)).digest)
+        outdated = await store.count_outdated(session, (await in_force(session)).digest, clock.today())
     OUTDATED.set(outdated)
     return outdated
 
 
 async def keep_up_to_date(app: FastAPI) -> None:
-    """Look now and then for villages that another ruleset in force has left behind."""
+    """Look now and then for villages that another ruleset in force, or the day that has begun, has left behind."""
     database: Database = app.state.database
     while True:
         try:

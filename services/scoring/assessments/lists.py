@@ -21,7 +21,7 @@ from kit.paging import decode_cursor, encode_cursor
 from kit.problems import Invalid
 from kit.scoping import subtree
 from services.scoring.assessments.rules import months_before
-from services.scoring.assessments.schemas import AssessmentFilters, AssessmentListFilters
+from services.scoring.assessments.schemas import NO_CLASS, AssessmentFilters, AssessmentListFilters
 from services.scoring.assessments.store import IN_BAND, Assessed
 from services.scoring.assessments.tables import SORT_VALUES, Assessment, index_value
 from services.scoring.rulesets.engine import Engine
@@ -99,7 +99,8 @@ def meant(filters: AssessmentFilters, region: str | None, engine: Engine, today:
 def _of_the_answer(filters: AssessmentFilters) -> Iterator[ColumnElement[bool]]:
     answered, asked = col(Assessment.answered), col(Assessment.asked)
     if filters.village_class is not None:
-        yield col(Assessment.village_class) == filters.village_class
+        given, none = col(Assessment.village_class), filters.village_class == NO_CLASS
+        yield given.is_(None) if none else given == filters.village_class
     if filters.simulated is not None:
         yield col(Assessment.simulated).is_(filters.simulated)
     if filters.without_reports is not None:

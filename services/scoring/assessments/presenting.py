@@ -40,7 +40,9 @@ def summary(assessed: Assessed) -> AssessmentOut:
     one = assessed.assessment
     return AssessmentOut.model_validate(
         {
-            **one.model_dump(exclude={"village_id", "region_code", "active", "answered", "asked", "readiness"}),
+            **one.model_dump(
+                exclude={"village_id", "region_code", "active", "answered", "asked", "readiness", "due_on"}
+            ),
             "village": village_of(assessed.village),
             "completeness": completeness(one.answered, one.asked),
         }

@@ -14,6 +14,7 @@ from kit.paging import Page
 from kit.problems import RegionForbidden, RulesetUnknown, VillageUnknown, problems
 from services.scoring.assessments import lists, presenting, store
 from services.scoring.assessments.actions import inputs_of
+from services.scoring.assessments.rules import last_day_of
 from services.scoring.assessments.schemas import (
     AssessmentChoice,
     AssessmentDetail,
@@ -57,6 +58,7 @@ async def get_assessment(
     # its own ruleset: while another one has just come into force, the class is still what this one gave
     engine = await published(session, choice.ruleset or assessed.assessment.ruleset)
     (inputs,) = await inputs_of(session, [assessed.village])
-    return presenting.detail(
-        assessed, inputs, engine, language, stored=engine.digest == assessed.assessment.ruleset_digest
-    )
+    stored = engine.digest == assessed.assessment.ruleset_digest
+    if stored:
+        inputs = inputs._replace(as_of=last_day_of(inputs.as_of, assessed.assessment.due_on))
+    return presenting.detail(assessed, inputs, engine, language, stored=stored)

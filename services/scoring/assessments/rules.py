@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -27,13 +27,13 @@ class CompletenessBand(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """What a village is classed as, apart from when and how often: two equal verdicts are no news."""
+    """What a village is classed as, apart from when, how often and why; None is not assessable."""
 
     ruleset: str
     ruleset_digest: str
-    village_class: str
-    scores: dict[str, int]
-    indexes: dict[str, str]
+    village_class: str | None
+    scores: dict[str, int | None]
+    indexes: dict[str, str | None]
     answered: int
     asked: int
     simulated: bool
@@ -50,15 +50,14 @@ def verdict_in(row: Mapping[str, Any]) -> Verdict:
 
 
 def verdict_of(evaluation: Evaluation, place: int, *, simulated: bool) -> Verdict:
-    """The verdict on one village of an evaluation under a ruleset that gives every village a class."""
+    """The verdict on one village of an evaluation."""
     engine, village_class = evaluation.engine, evaluation.village_class(place)
-    assert village_class is not None, "a ruleset in force gives every village a class"
     return Verdict(
         ruleset=engine.ruleset.id,
         ruleset_digest=engine.digest,
-        village_class=village_class.value,
-        scores={code: score for code, score in evaluation.scores_of(place).items() if score is not None},
-        indexes={code: index for code, index in evaluation.indexes_of(place).items() if index is not None},
+        village_class=None if village_class is None else village_class.value,
+        scores=evaluation.scores_of(place),
+        indexes=evaluation.indexes_of(place),
         answered=int(evaluation.answered[place]),
         asked=len(engine.asked),
         simulated=simulated,
@@ -78,6 +77,11 @@ def day_of(month: str | None, today: date) -> date:
         return today
     year, number = map(int, month.split("-"))
     return min(date(year, number, monthrange(year, number)[1]), today)
+
+
+def last_day_of(today: date, due_on: date | None) -> date:
+    """The last day, up to today, for which a stored answer surely holds: the one before time may have changed it."""
+    return today if due_on is None else min(today, due_on - timedelta(days=1))
 
 
 def months_before(today: date, months: int) -> str:

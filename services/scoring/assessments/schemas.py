@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,10 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from contracts.classes import VillageClass
 from contracts.events import RegionNames
 from contracts.facts import ReportKind
+from contracts.reasons import ReasonCode
 from contracts.regions import RegionCode
 from kit.paging import ListFilters
 from services.scoring.assessments.rules import CompletenessBand
 
+NO_CLASS: Literal["none"] = "none"
+"""What filters call "without a class", as they do "without a score"."""
 ScoreFilter = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}:([1-4]|none)$")]
 
 
@@ -25,7 +28,11 @@ class AssessmentFilters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     region: RegionCode | None = Field(None, description="Only inside this region")
-    village_class: VillageClass | None = Field(None, alias="class", description="Class of the village")
+    village_class: VillageClass | Literal["none"] | None = Field(
+        None,
+        alias="class",
+        description="Only this class; `none` is not assessable, which some rulesets can leave a village",
+    )
     score: list[ScoreFilter] = Field(
         [],
         max_length=50,
@@ -62,7 +69,7 @@ class AssessmentListFilters(AssessmentFilters, ListFilters):
         pattern="^-?[a-z][a-z0-9_]{0,63}$",
         description="`region_code`, the code of a dimension (its index), or `distance` (index points to the next class: "
         "closest to rising first); with - in front descending. Without an index a village stands below the lowest; in the "
-        "highest class it stands beyond the greatest distance",
+        "highest class, or without a class, it stands beyond the greatest distance",
         examples=["distance", "-output"],
     )
 
@@ -101,7 +108,7 @@ class AssessedVillage(Answer):
 
 
 class Completeness(Answer):
-    """How much of what the ruleset asks was reported. Not reported is scored, but it is not "no"."""
+    """How much of what the ruleset asks was reported. Not reported is not "no", also where a ruleset scores it."""
 
     answered: int
     asked: int
@@ -112,12 +119,14 @@ class AssessmentOut(Answer):
     """What a village is classed as."""
 
     village: AssessedVillage
-    village_class: VillageClass = Field(alias="class")
-    indexes: dict[str, str] = Field(description="Decimal strings by dimension")
-    scores: dict[str, int] = Field(description="1-4 by indicator")
+    village_class: VillageClass | None = Field(alias="class", description="Null where not assessable")
+    indexes: dict[str, str | None] = Field(description="Decimal strings by dimension; null where not assessable")
+    scores: dict[str, int | None] = Field(description="1-4 by indicator; null where not assessable")
+    reasons: dict[str, list[ReasonCode]] = Field(description="By each indicator without a score: why it has none")
     completeness: Completeness
     distance: Decimal | None = Field(
-        description="The smallest total of index points that lifts the village into a higher class; null in the highest"
+        description="The smallest total of index points that lifts the village into a higher class; null in the highest, "
+        "and without a class"
     )
     newest_periods: dict[ReportKind, str] | None = Field(
         description="Month of the newest report by kind; without a kind: never reported. Null for a moment after an update"
@@ -196,10 +205,7 @@ class NextBandOut(Answer):
 class ReasonOut(Answer):
     """Why an indicator has no value."""
 
-    code: str = Field(
-        description="report_absent, answer_missing, date_missing, denominator_zero, implausible, report_too_old or "
-        "age_unknown"
-    )
+    code: ReasonCode
     text: str = Field(description="In the language of the answer")
     inputs: list[str] = Field(description="Paths of the inputs that it is about")
     report: ReportKind | None = Field(description="The kind of report that it is about")
@@ -267,7 +273,7 @@ class AssessmentDetail(Answer):
 
     village: AssessedVillage
     village_class: VillageClass | None = Field(
-        alias="class", description="Null where not assessable, which only a ruleset that is not in force can leave it"
+        alias="class", description="Null where not assessable, which some rulesets can leave it"
     )
     class_labels: Texts | None
     local_class_labels: Texts | None = Field(description="What the village's region calls the class, where it differs")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from services.scoring.villages.tables import Village
 
 _TABLE: sa.Table = Assessment.__table__  # type: ignore[attr-defined]  # SQLModel adds __table__ at run time
 _COLUMNS = tuple(_TABLE.columns.keys())
-_JSON = ("scores", "indexes", "newest_periods", "readiness")
+_JSON = ("scores", "indexes", "reasons", "newest_periods", "readiness")
 _REPLACE = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "village_id")
 _NAMES = ", ".join(_COLUMNS)
 _WRITE = sa.text(
@@ -56,7 +56,8 @@ def in_bands(answered: ColumnElement[int], asked: ColumnElement[int]) -> dict[Co
 IN_BAND: Mapping[CompletenessBand, ColumnElement[bool]] = in_bands(_TABLE.c.answered, _TABLE.c.asked)
 _LEFT_BEHIND = (
     "FROM villages v LEFT JOIN assessments a ON a.village_id = v.id "
-    "WHERE v.version > 0 AND (a.ruleset_digest IS DISTINCT FROM :digest OR a.newest_periods IS NULL)"
+    "WHERE v.version > 0 AND (a.ruleset_digest IS DISTINCT FROM :digest OR a.newest_periods IS NULL "
+    "OR a.due_on <= :today)"
 )
 _OUTDATED = sa.text(f"SELECT v.id {_LEFT_BEHIND} AND v.id > :after ORDER BY v.id LIMIT :limit")
 _COUNT_OUTDATED = sa.text(f"SELECT count(*) {_LEFT_BEHIND}")
@@ -102,7 +103,7 @@ async def current(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, dict
 
 
 async def announced(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
-    """What was last told of villages' assessments, as far as it was: the verdict, its version and since when it holds.
+    """What was last told of villages' assessments, as far as it was: verdict, reasons, version and since when it holds.
 
     The outbox keeps the newest event of each assessment for ever.
     """
@@ -116,6 +117,7 @@ async def announced(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, di
 def _told(data: dict[str, Any]) -> dict[str, Any]:
     return {
         **{name: data[name] for name in VERDICT},
+        "reasons": data.get("reasons", {}),  # version 1 tells of rulesets that leave nothing out
         "version": data["village"]["version"],
         "assessed_at": datetime.fromisoformat(data["assessed_at"]),
     }
@@ -128,11 +130,15 @@ async def write(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     await session.execute(_WRITE, {"rows": orjson.dumps(rows, default=str).decode()})
 
 
-async def outdated(session: AsyncSession, digest: str, after: UUID, limit: int) -> list[UUID]:
-    """The next villages after an id, by id, that have no whole assessment under the ruleset document of this digest."""
-    return list((await session.execute(_OUTDATED, {"digest": digest, "after": after, "limit": limit})).scalars())
+async def outdated(session: AsyncSession, digest: str, today: date, after: UUID, limit: int) -> list[UUID]:
+    """The next villages after an id, by id, that are left behind.
+
+    Such have no whole assessment under the ruleset document of this digest, or one that time may have changed by today.
+    """
+    given = {"digest": digest, "today": today, "after": after, "limit": limit}
+    return list((await session.execute(_OUTDATED, given)).scalars())
 
 
-async def count_outdated(session: AsyncSession, digest: str) -> int:
-    """How many villages have no whole assessment under the ruleset document of this digest."""
-    return int(await session.scalar(_COUNT_OUTDATED, {"digest": digest}) or 0)
+async def count_outdated(session: AsyncSession, digest: str, today: date) -> int:
+    """How many villages are left behind: under another ruleset document than of this digest, or by time."""
+    return int(await session.scalar(_COUNT_OUTDATED, {"digest": digest, "today": today}) or 0)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, Index, Numeric, Text, text
+from sqlalchemy import CheckConstraint, Column, DateTime, Index, Numeric, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -30,9 +30,11 @@ stands beyond all others."""
 class Assessment(ScoringTable, table=True):
     """What a village is classed as under the ruleset in force. `version` grows by one whenever the answer changes.
 
+    Class, scores and indexes that are None are not assessable; `reasons` say why, by indicator.
     `region_code` and `active` repeat the village's, so that counting the country reads one table. `distance`,
     `newest_periods` and `readiness` are derived for lists and tables and no part of the answer; rows that were written
-    before they were kept have no `newest_periods` until they are assessed again.
+    before they were kept have no `newest_periods` until they are assessed again. `due_on` is the first day on which time
+    alone may have changed the answer, None where it cannot.
     """
 
     __tablename__ = "assessments"
@@ -42,6 +44,7 @@ class Assessment(ScoringTable, table=True):
             Index(f"ix_assessments_{name}", text(value), "village_id", postgresql_where=text("active"))
             for name, value in SORT_VALUES.items()
         ),
+        Index("ix_assessments_due_on", "due_on", postgresql_where=text("due_on IS NOT NULL")),
         CheckConstraint("village_class IN ('dasar', 'berkembang', 'mandiri', 'berkelanjutan')", name="village_class"),
         CheckConstraint("answered BETWEEN 0 AND asked", name="answered"),
         CheckConstraint("version >= 1", name="version"),
@@ -53,9 +56,10 @@ class Assessment(ScoringTable, table=True):
     without_reports: bool
     ruleset: str
     ruleset_digest: str
-    village_class: str
+    village_class: str | None
     scores: dict[str, Any] = Field(sa_type=JSONB)
     indexes: dict[str, Any] = Field(sa_type=JSONB)
+    reasons: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")))
     answered: int
     asked: int
     simulated: bool
@@ -64,3 +68,4 @@ class Assessment(ScoringTable, table=True):
     distance: Decimal | None = Field(sa_type=Numeric)
     newest_periods: dict[str, str] | None = Field(sa_type=JSONB)
     readiness: dict[str, bool] | None = Field(sa_type=JSONB)
+    due_on: date | None

@@ -46,14 +46,15 @@ async def get_class_counts(
 
 
 def _summed(code: str | None, names: dict[str, str], found: Sequence[Counted], period: str | None) -> RegionClassCounts:
-    counted = [one for one in found if one.village_class is not None]
+    counted = [one for one in found if one.told]
     total = sum(one.villages for one in counted)
     by_band = {band: sum(one.completeness[band] for one in counted) for band in CompletenessBand}
     return RegionClassCounts(
         region_code=code,
         region_name=None if code is None else names.get(code),
         total=total,
-        classes={kind: _share([one for one in counted if one.village_class == kind], total) for kind in VillageClass},
+        classes={kind: _share(counted, kind, total) for kind in VillageClass},
+        not_assessable=_share(counted, None, total),
         completeness={band: Share(count=count, percent=percent(count, total)) for band, count in by_band.items()},
         simulated=sum(one.simulated for one in counted),
         without_reports=None if period else sum(one.without_reports or 0 for one in counted),
@@ -61,7 +62,8 @@ def _summed(code: str | None, names: dict[str, str], found: Sequence[Counted], p
     )
 
 
-def _share(counted: Sequence[Counted], total: int) -> ClassShare:
-    count = sum(one.villages for one in counted)
-    by_band = {band: sum(one.completeness[band] for one in counted) for band in CompletenessBand}
+def _share(counted: Sequence[Counted], kind: VillageClass | None, total: int) -> ClassShare:
+    own = [one for one in counted if one.village_class == kind]
+    count = sum(one.villages for one in own)
+    by_band = {band: sum(one.completeness[band] for one in own) for band in CompletenessBand}
     return ClassShare(count=count, percent=percent(count, total), completeness=by_band)

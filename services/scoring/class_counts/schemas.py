@@ -38,18 +38,21 @@ class Share(BaseModel):
 
 
 class ClassShare(Share):
-    """Villages of one class."""
+    """Villages of one class, or of none."""
 
     completeness: dict[CompletenessBand, int] = Field(description="Of these villages, how many in each band")
 
 
 class RegionClassCounts(BaseModel):
-    """Active Kampung KB of a region by class."""
+    """Active Kampung KB of a region by class; the classes and those not assessable add up to the total."""
 
     region_code: str | None = Field(description="Null is the whole country")
     region_name: str | None = Field(description="Null for the whole country, or where no village is known")
     total: int
     classes: dict[VillageClass, ClassShare]
+    not_assessable: ClassShare = Field(
+        description="Assessed, and without a class, because the ruleset gives none where something is missing"
+    )
     completeness: dict[CompletenessBand, Share] = Field(
         description="Villages by how much of what is asked they reported, in percent; each band ends below the next"
     )
@@ -58,8 +61,8 @@ class RegionClassCounts(BaseModel):
         description="Of the total, villages of which no report has ever arrived; null with `period`"
     )
     not_yet_told: int = Field(
-        description="With `period`: beside the total, active villages of which nothing had been told by then; they are in "
-        "no class"
+        description="With `period`: beside the total, active villages of which nothing had been told by then; they were "
+        "not assessed"
     )
 
 

@@ -51,13 +51,15 @@ _COMPACT = sa.text(
 
 @dataclass(frozen=True)
 class Counted:
-    """Active villages of one class in one part of a region; class None: in no class then, nothing had been told.
+    """Active villages of one class in one part of a region; class None: not assessable, or `told` is false.
 
-    `without_reports` is None where it is not known, of months.
+    `told` is false where nothing had been told by the end of a month. `without_reports` is None where it is not known, of
+    months.
     """
 
     code: str
     village_class: str | None
+    told: bool
     villages: int
     simulated: int
     without_reports: int | None
@@ -80,15 +82,17 @@ async def counts(
 
 def _counted(rows: Iterable[Any]) -> list[Counted]:
     return [
-        Counted(code, kind, villages, simulated, without, dict(zip(_BAND_COLUMNS, bands, strict=True)))
-        for code, kind, villages, simulated, without, *bands in rows
+        Counted(code, kind, told, villages, simulated, without, dict(zip(_BAND_COLUMNS, bands, strict=True)))
+        for code, kind, told, villages, simulated, without, *bands in rows
     ]
 
 
 def _from_tallies(region: str | None, by: RegionLevel) -> Select[Any]:
     code = func.left(col(ClassTally.regency_code), WIDTHS[by]).label("code")
     sums = [func.sum(getattr(ClassTally, name)) for name in _COUNTS]
-    query = select(code, col(ClassTally.village_class), *sums).where(subtree(col(ClassTally.regency_code), region))
+    query = select(code, col(ClassTally.village_class), sa.true(), *sums).where(
+        subtree(col(ClassTally.regency_code), region)
+    )
     query = query.group_by(code, col(ClassTally.village_class)).having(sums[0] > 0)
     return query.order_by(code, col(ClassTally.village_class))
 
@@ -102,7 +106,7 @@ def _from_assessments(region: str | None, by: RegionLevel) -> Select[Any]:
         *(IN_BAND[band] for band in _BAND_COLUMNS),
     ]
     counted = [func.count(), *(func.count().filter(condition) for condition in conditions)]
-    query = select(code, col(Assessment.village_class), *counted).where(col(Assessment.active))
+    query = select(code, col(Assessment.village_class), sa.true(), *counted).where(col(Assessment.active))
     query = query.where(subtree(col(Assessment.region_code), region))
     query = query.group_by(code, col(Assessment.village_class))
     return query.order_by(code, col(Assessment.village_class))
@@ -123,10 +127,11 @@ def _at_the_end_of(period: str, region: str | None, by: RegionLevel) -> Select[A
         func.count().filter(condition) for condition in (held.c.simulated, *(bands[one] for one in _BAND_COLUMNS))
     ]
     simulated, *by_band = counted
-    query = select(code, held.c.village_class, func.count(), simulated, sa.null(), *by_band)
+    told = held.c.village_id.is_not(None).label("told")
+    query = select(code, held.c.village_class, told, func.count(), simulated, sa.null(), *by_band)
     query = query.select_from(Village).join(held, sa.true(), isouter=True)
     query = query.where(col(Village.status) == ACTIVE, subtree(col(Village.region_code), region))
-    return query.group_by(code, held.c.village_class).order_by(code, held.c.village_class)
+    return query.group_by(code, held.c.village_class, told).order_by(code, held.c.village_class, told)
 
 
 async def names(session: AsyncSession, codes: Sequence[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from services.scoring.orm import ScoringTable
 
 
 class ClassTally(ScoringTable, table=True):
-    """By how much a statement changed the number of active villages of one class in one regency.
+    """By how much a statement changed the number of active villages of one class in one regency; None: not assessable.
 
     Only the sums mean something. A trigger on `assessments` appends the rows, so writers never wait for each other
     here; now and then they are replaced by their sums. completeness_50 counts the villages from 50 % to below 80 %.
@@ -19,7 +19,7 @@ class ClassTally(ScoringTable, table=True):
 
     id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
     regency_code: str = Field(sa_type=Text(collation="C"))
-    village_class: str
+    village_class: str | None
     villages: int
     simulated: int
     without_reports: int

@@ -23,6 +23,7 @@ _COLUMNS = (
     col(Village.name),
     col(Assessment.scores),
     col(Assessment.indexes),
+    col(Assessment.reasons),
     col(Assessment.village_class),
     col(Assessment.answered),
     col(Assessment.asked),

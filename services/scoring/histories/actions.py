@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,8 +15,9 @@ from services.scoring.assessments.rules import Verdict, day_of, verdict_in, verd
 from services.scoring.facts import store as facts
 from services.scoring.facts.rules import Report, facts_in_force
 from services.scoring.histories import store
-from services.scoring.histories.rules import due
+from services.scoring.histories.rules import NEWEST_PERIOD, NONE, due, months_turned
 from services.scoring.rulesets.engine import Engine
+from services.scoring.rulesets.turning import month_of, too_old_from, window_end
 
 if TYPE_CHECKING:
     from services.scoring.assessments.actions import VillageInputs
@@ -58,15 +59,40 @@ async def record(session: AsyncSession, engine: Engine, judged: Sequence[Judged]
         return
     known = await store.known(session, {one.village: min(one.since, one.newest) for one in judged})
     older = await facts.older(session, {one.village for one in judged if one.newest > one.since})
-    months = [month for one in judged for month in _due(one, older.get(one.village, []), known.get(one.village, ()))]
+    months = [
+        month for one in judged for month in _due(engine, one, older.get(one.village, []), known.get(one.village, ()))
+    ]
     await store.write(session, _rows(months, _verdicts(engine, months), known, now), now)
 
 
-def _due(one: Judged, older: Sequence[Report], known: Sequence[Mapping[str, Any]]) -> Iterable[_Month]:
+def _due(engine: Engine, one: Judged, older: Sequence[Report], known: Sequence[Mapping[str, Any]]) -> Iterable[_Month]:
     reports = [*one.inputs.in_force.reports, *older]
-    told = _months(reports, one.inputs)
-    for period in due(told, [row["period"] for row in known], one.since):
-        yield _Month(one, period, None if period >= one.newest else _as_of(one.inputs, reports, period))
+    told, since, today = _months(reports, one.inputs), one.since, one.inputs.as_of
+    if told and engine.looks_at_time:
+        told |= months_turned(_ends(engine, one.inputs, reports), today.isoformat())
+        if since == NEWEST_PERIOD:
+            # another ruleset: what it makes of the facts holds from now on, and months gone by keep what they were called
+            since = month_of(today)
+            told.add(since)
+    for period in due(told, [row["period"] for row in known], since):
+        is_now = period >= one.newest and (not engine.looks_at_time or day_of(period, today) == today)
+        yield _Month(one, period, None if is_now else _as_of(one.inputs, reports, period))
+
+
+def _ends(engine: Engine, inputs: VillageInputs, reports: Iterable[Report]) -> Iterator[str]:
+    """The days on which a report or an intervention got, or will get, too old; a newer report of its source spares one."""
+    for done in inputs.done:
+        yield from (window_end(done.date, months) for months in engine.windows)
+    periods: dict[tuple[str, str], list[str]] = {}
+    for report in reports:
+        periods.setdefault((report.kind, report.source_system), []).append(report.period)
+    for (kind, _), own in periods.items():
+        if kind in engine.limits:
+            own.sort()
+            for period, later in zip(own, [*own[1:], None], strict=True):
+                end = too_old_from(period, engine.limits[kind])
+                if later is None or later > month_of(end):
+                    yield end
 
 
 def _months(reports: Iterable[Report], inputs: VillageInputs) -> set[str]:
@@ -104,12 +130,14 @@ def _rows(
     """The rows that differ from what is stored."""
     rows = []
     stored = {(village, row["period"]): row for village, found in known.items() for row in found}
-    classes = {village: {row["period"]: row["village_class"] for row in found} for village, found in known.items()}
+    classes = {
+        village: {row["period"]: row["village_class"] or NONE for row in found} for village, found in known.items()
+    }
     for month, verdict in zip(months, verdicts, strict=True):
         village = month.judged.village
         own = classes.setdefault(village, {})
         before = max((period for period in own if period < month.period), default=None)
-        own[month.period] = verdict.village_class
+        own[month.period] = verdict.village_class or NONE
         row = _row(month, verdict, None if before is None else own[before], stored.get((village, month.period)), now)
         if row is not None:
             rows.append(row)

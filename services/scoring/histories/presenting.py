@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from contracts.classes import VillageClass
 from services.scoring.assessments.presenting import completeness
-from services.scoring.histories.rules import Change, moved, standing
+from services.scoring.histories.rules import NONE, Change, moved, standing
 from services.scoring.histories.schemas import MonthOut, SupersededOut, Trend, TrendMonth
 from services.scoring.histories.tables import PeriodAssessment, SupersededAssessment
 
@@ -18,6 +18,7 @@ def month(one: PeriodAssessment, superseded: Sequence[SupersededAssessment]) -> 
     return MonthOut.model_validate(
         {
             **one.model_dump(exclude={"village_id", "answered", "asked"}),
+            "previous_class": None if one.previous_class == NONE else one.previous_class,
             "completeness": completeness(one.answered, one.asked),
             "superseded": [_superseded(before) for before in superseded],
         }
@@ -31,7 +32,7 @@ def _superseded(one: SupersededAssessment) -> SupersededOut:
 
 def trend(region: str | None, total: int, changes: Sequence[Change], months: Sequence[str]) -> Trend:
     """A region's months from the changes of its villages."""
-    counts = standing(changes, months, _CLASSES)
+    counts = standing(changes, months, [*_CLASSES, NONE])
     return Trend(
         region_code=region,
         total=total,
@@ -39,6 +40,7 @@ def trend(region: str | None, total: int, changes: Sequence[Change], months: Seq
             TrendMonth(
                 period=period,
                 classes={kind: own[kind.value] for kind in VillageClass},
+                not_assessable=own[NONE],
                 not_yet_told=total - sum(own.values()),
                 risen=moved(changes, period, _CLASSES, up=True),
                 fallen=moved(changes, period, _CLASSES, up=False),

@@ -12,12 +12,18 @@ EVERY_PERIOD = ""
 NEWEST_PERIOD = "9999-12"
 """After any month: no fact has changed, only how they are looked at."""
 
+NONE = "none"
+"""Stands for "not assessable" where None is "nothing before"."""
+
 _MONTHS = 12
 
 
 @dataclass(frozen=True)
 class Change:
-    """Villages whose class changed in a month, from one class (None: not assessed before) to another."""
+    """Villages whose class changed in a month, from one class (None: nothing was told before) to another.
+
+    To be not assessable stands as a class of its own here, `NONE`.
+    """
 
     period: str
     before: str | None
@@ -34,12 +40,17 @@ def earliest(changes: Iterable[tuple[UUID, str]]) -> dict[UUID, str]:
 
 
 def due(told: Collection[str], known: Collection[str], since: str) -> list[str]:
-    """The months to assess, in order: those from `since` on, and always the newest of which anything was told.
+    """The months to assess, in order: those from `since` on, and always those from the newest on that has facts.
 
     `told` are the months of facts, `known` those assessed before: a month keeps its row when its facts are withdrawn.
     """
-    months = {month for month in {*told, *known} if month >= since}
-    return sorted(months | {max(told)} if told else months)
+    begin = min(since, max(told, default=since))
+    return sorted({month for month in {*told, *known} if month >= begin})
+
+
+def months_turned(ends: Iterable[str], today: str) -> set[str]:
+    """The months of those days (YYYY-MM-DD) on which something got too old, as far as they have come."""
+    return {day[:7] for day in ends if day <= today}
 
 
 def months_between(first: str, last: str) -> list[str]:
@@ -69,6 +80,7 @@ def moved(changes: Sequence[Change], month: str, classes: Sequence[str], *, up: 
         change.villages
         for change in changes
         if change.period == month
-        and change.before is not None
+        and change.before in classes
+        and change.after in classes
         and (classes.index(change.after) > classes.index(change.before)) is up
     )

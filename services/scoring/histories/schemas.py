@@ -17,9 +17,9 @@ class SupersededOut(Answer):
     """What was said of a month before late data or another ruleset changed it."""
 
     revision: int
-    village_class: VillageClass = Field(alias="class")
-    indexes: dict[str, str] = Field(description="Decimal strings by dimension")
-    scores: dict[str, int] = Field(description="1-4 by indicator")
+    village_class: VillageClass | None = Field(alias="class", description="Null where not assessable")
+    indexes: dict[str, str | None] = Field(description="Decimal strings by dimension; null where not assessable")
+    scores: dict[str, int | None] = Field(description="1-4 by indicator; null where not assessable")
     completeness: Completeness
     simulated: bool
     ruleset: str
@@ -33,10 +33,12 @@ class MonthOut(Answer):
 
     period: str = Field(examples=["2025-09"])
     revision: int = Field(description="Grows by one whenever late data or another ruleset changes this month's answer")
-    village_class: VillageClass = Field(alias="class")
-    previous_class: VillageClass | None = Field(description="Of the month before in this list; null at the first")
-    indexes: dict[str, str] = Field(description="Decimal strings by dimension")
-    scores: dict[str, int] = Field(description="1-4 by indicator")
+    village_class: VillageClass | None = Field(alias="class", description="Null where not assessable")
+    previous_class: VillageClass | None = Field(
+        description="Of the month before in this list; null at the first, and where that had none"
+    )
+    indexes: dict[str, str | None] = Field(description="Decimal strings by dimension; null where not assessable")
+    scores: dict[str, int | None] = Field(description="1-4 by indicator; null where not assessable")
     completeness: Completeness
     simulated: bool
     ruleset: str
@@ -46,7 +48,11 @@ class MonthOut(Answer):
 
 
 class History(Answer):
-    """A village's months, newest first. A month in which nothing was told has no row: the one before holds."""
+    """A village's months, newest first. A month in which nothing changed has no row: the one before holds.
+
+    What changes something is a report or intervention of that month and, under a ruleset that looks at time, that one got
+    too old in it.
+    """
 
     village: AssessedVillage
     items: list[MonthOut]
@@ -64,10 +70,11 @@ class TrendFilters(BaseModel):
 
 
 class TrendMonth(Answer):
-    """Active Kampung KB of a region by the class that held at the end of a month."""
+    """Active Kampung KB of a region by the class that held at the end of a month; the numbers add up to the total."""
 
     period: str = Field(examples=["2025-09"])
     classes: dict[VillageClass, int]
+    not_assessable: int = Field(description="Of which something was known, and no class could be given")
     not_yet_told: int = Field(description="Of which nothing had been reported or recorded by then")
     risen: int = Field(description="Villages whose class in this month is higher than in their month before")
     fallen: int = Field(description="Villages whose class in this month is lower than in their month before")

@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from kit.database import fetch_rows
 from kit.scoping import subtree
-from services.scoring.histories.rules import Change
+from services.scoring.histories.rules import NONE, Change
 from services.scoring.histories.tables import PeriodAssessment, SupersededAssessment
 from services.scoring.villages.store import ACTIVE
 from services.scoring.villages.tables import Village
@@ -41,6 +41,10 @@ _WRITE = sa.text(
     f"INSERT INTO period_assessments ({_NAMES}) SELECT {_NAMES} FROM new "
     f"ON CONFLICT (village_id, period) DO UPDATE SET {_REPLACE}"
 )
+
+
+# one constant for the index's condition and ours; period_assessments is the only table here that has both columns
+_CLASS_OR_NONE = f"coalesce(village_class, '{NONE}')"
 
 
 async def known(session: AsyncSession, since: Mapping[UUID, str]) -> dict[UUID, list[dict[str, Any]]]:
@@ -86,8 +90,11 @@ async def superseded(
 
 
 async def changes(session: AsyncSession, region: str | None, until: str) -> list[Change]:
-    """How many active villages of a region changed from which class to which, month by month, up to a month."""
-    before, after = col(PeriodAssessment.previous_class), col(PeriodAssessment.village_class)
+    """How many active villages of a region changed from which class to which, month by month, up to a month.
+
+    The month's own condition is that of the index, word for word, or it would not be used.
+    """
+    before, after = col(PeriodAssessment.previous_class), sa.literal_column(_CLASS_OR_NONE, sa.Text)
     query = (
         select(col(PeriodAssessment.period), before, after, func.count())
         .join(Village, col(Village.id) == col(PeriodAssessment.village_id))

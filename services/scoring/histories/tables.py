@@ -16,8 +16,10 @@ from services.scoring.orm import ScoringTable
 class PeriodAssessment(ScoringTable, table=True):
     """What a village is classed as from everything of a month or earlier. One row a month in which something was told.
 
-    `revision` grows by one whenever late data or another ruleset changes the answer. `previous_class` is that of the
-    village's row before, so that a region's trend is the sum of the rows in which the class changed.
+    Under a ruleset that looks at time also one of each month in which a report or an intervention got too old. Class
+    None: not assessable. `revision` grows by one whenever late data or another ruleset changes the answer.
+    `previous_class` is that of the village's row before, `none` where that had no class, None at the first; so a region's
+    trend is the sum of the rows in which the class changed.
     """
 
     __tablename__ = "period_assessments"
@@ -28,7 +30,7 @@ class PeriodAssessment(ScoringTable, table=True):
             "period",
             "village_class",
             "previous_class",
-            postgresql_where=text("previous_class IS DISTINCT FROM village_class"),
+            postgresql_where=text("previous_class IS DISTINCT FROM coalesce(village_class, 'none')"),
         ),
         CheckConstraint("revision >= 1", name="revision"),
     )
@@ -38,7 +40,7 @@ class PeriodAssessment(ScoringTable, table=True):
     revision: int
     ruleset: str
     ruleset_digest: str
-    village_class: str
+    village_class: str | None
     previous_class: str | None
     scores: dict[str, Any] = Field(sa_type=JSONB)
     indexes: dict[str, Any] = Field(sa_type=JSONB)
@@ -58,7 +60,7 @@ class SupersededAssessment(ScoringTable, table=True):
     revision: int = Field(primary_key=True)
     ruleset: str
     ruleset_digest: str
-    village_class: str
+    village_class: str | None
     scores: dict[str, Any] = Field(sa_type=JSONB)
     indexes: dict[str, Any] = Field(sa_type=JSONB)
     answered: int

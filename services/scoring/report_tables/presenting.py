@@ -23,6 +23,8 @@ _ANSWERS = {
     _NO: Texts(id="Tidak ada", en="no"),
     _BLANK: Texts(id="Belum isi", en="not reported"),
 }
+_NOT_ASSESSABLE = "not_assessable"
+NOT_ASSESSABLE = Texts(id="Tidak dapat dinilai", en="Not assessable")
 CLASSES = Texts(id="Klasifikasi Kampung KB", en="Classes of the Kampung KB")
 READY = Texts(id="Kesiapan Kampung KB", en="Readiness of the Kampung KB")
 
@@ -47,18 +49,18 @@ class Place:
 
 
 def classes_table(engine: Engine, place: Place, found: Sequence[Counted], period: str | None) -> ReportTable:
-    """How many villages are in each class, now or at the end of a month; those in no class then are left out."""
-    counted = [one for one in found if one.village_class is not None]
-    columns = [TableColumn(code=one.code.value, labels=texts(one.labels)) for one in engine.ruleset.classes]
+    """How many villages are in each class and in none, now or at the end of a month; those not yet told of are left out."""
+    counted = [one for one in found if one.told]
+    labels: dict[str | None, Texts] = {one.code.value: texts(one.labels) for one in engine.ruleset.classes}
+    labels[None] = NOT_ASSESSABLE
+    codes = {kind: kind or _NOT_ASSESSABLE for kind in labels}
     parts: dict[str, list[Counted]] = {}
     for one in counted:
         parts.setdefault(one.code, []).append(one)
 
     def row(code: str | None, found: Iterable[Counted]) -> TableRow:
         own = list(found)
-        by_class = {
-            column.code: sum(one.villages for one in own if one.village_class == column.code) for column in columns
-        }
+        by_class = {code: sum(one.villages for one in own if one.village_class == kind) for kind, code in codes.items()}
         return place.row(code, sum(one.villages for one in own), sum(one.simulated for one in own), by_class)
 
     return ReportTable(
@@ -66,7 +68,7 @@ def classes_table(engine: Engine, place: Place, found: Sequence[Counted], period
         ruleset=engine.ruleset.id if period is None else None,
         period=period,
         by=place.by,
-        columns=columns,
+        columns=[TableColumn(code=codes[kind], labels=label) for kind, label in labels.items()],
         total=row(place.region, counted),
         items=[row(code, part) for code, part in parts.items()],
     )

@@ -12,7 +12,7 @@ from services.scoring.class_counts.schemas import Share
 class TableColumn(BaseModel):
     """A column: what is counted."""
 
-    code: str = Field(examples=["dasar", "pokja_decree.not_reported"])
+    code: str = Field(examples=["dasar", "not_assessable", "pokja_decree.not_reported"])
     labels: Texts
 
 

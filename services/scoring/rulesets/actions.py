@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -149,16 +149,12 @@ async def put_in_force(session: AsyncSession, caller: Caller, asked: InForceIn) 
         RulesetUnknown: there is no such ruleset.
         Invalid: the day has passed, or the ruleset's own dates are against it.
         RulesetNotPublished: it is a draft, or retired.
-        RulesetCannotBeInForce: it leaves villages without a class, or its answers change with time alone.
         Conflict: it is so already.
     """
     await store.lock_entries(session)
     row = await store.find(session, asked.ruleset, lock=True)
     _require_published(row)
     _require_fitting_day(row, asked)
-    against = _against(_parsed(orjson.dumps(row.document)), await store.boundary_cases(session, row.id) or [])
-    if against:
-        raise problems.RulesetCannotBeInForce(_why_not(against), errors=_errors(against))
     latest = await store.entry_of(session, asked.from_date)
     if latest is not None and latest.ruleset_id == row.id:
         raise problems.Conflict(f"{row.id} is in force from {asked.from_date} already")
@@ -229,37 +225,26 @@ def _checked(raw: bytes) -> ValidationOut:
     try:
         ruleset = read_ruleset(raw)
     except RulesetInvalid as error:
-        return ValidationOut(
-            valid=False, problems=_fields(error.problems), against_being_in_force=None, boundary_cases=None
-        )
-    cases = boundary_cases(Engine(ruleset))
-    against = _fields(_against(ruleset, cases))
-    return ValidationOut(valid=True, problems=[], against_being_in_force=against, boundary_cases=cases)
+        return ValidationOut(valid=False, problems=_fields(error.problems), when_in_force=None, boundary_cases=None)
+    noticed = _fields(_when_in_force(ruleset))
+    return ValidationOut(valid=True, problems=[], when_in_force=noticed, boundary_cases=boundary_cases(Engine(ruleset)))
 
 
-def _against(ruleset: Ruleset, cases: Sequence[Mapping[str, Any]]) -> list[Problem]:
-    """Why a ruleset cannot be in force: it leaves villages without a score or class, or time alone changes its answers."""
+def _when_in_force(ruleset: Ruleset) -> list[Problem]:
+    """What followers notice where a ruleset is in force: it may give no class, or time alone changes its answers."""
     found = []
     for place, indicator in enumerate(ruleset.indicators):
         if indicator.when_missing == "not_assessable":
-            detail = f"{indicator.labels.id}: tidak dinilai bila datanya tidak ada, sehingga kelasnya tidak ada"
+            detail = f"{indicator.labels.id}: tidak dinilai bila datanya tidak ada, sehingga kelasnya dapat tidak ada"
             found.append(Problem(f"/indicators/{place}/when_missing", detail))
         if any(isinstance(part, CountActors) and part.window_months for part in operands(indicator.formula)):
-            detail = f"{indicator.labels.id}: hanya menghitung beberapa bulan terakhir"
+            detail = (
+                f"{indicator.labels.id}: hanya menghitung beberapa bulan terakhir, sehingga hasilnya berubah oleh waktu"
+            )
             found.append(Problem(f"/indicators/{place}/formula/window_months", detail))
     if ruleset.freshness:
         found.append(Problem("/freshness", "Laporan yang menua mengubah hasilnya"))
-    if not found and any(case["expected"]["class"] is None for case in cases):
-        found.append(Problem("", "Ada kasus batas yang tidak mendapat kelas"))
     return found
-
-
-def _why_not(against: Sequence[Problem]) -> str:
-    return (
-        "Aturan yang berlaku harus selalu memberi kelas, karena setiap perubahan diumumkan dengan kelasnya kepada sistem "
-        "lain (village-classified), dan hasilnya tidak boleh berubah hanya karena waktu berjalan. Yang menghalangi: "
-        f"{'; '.join(one.detail for one in against[:3])}"
-    )
 
 
 def _invalid(found: Sequence[Problem]) -> problems.Invalid:

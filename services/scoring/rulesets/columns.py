@@ -98,9 +98,15 @@ class Columns:
     def stale(self, path: str, limit: int) -> npt.NDArray[np.bool_]:
         """Where a report or an answer (by its path) is older than so many months, or nobody can say how old it is."""
         day, months = self._days, self._months_of(path)
-        unknown = (day == _UNKNOWN) | (months == _UNKNOWN)
-        stale: npt.NDArray[np.bool_] = (unknown | (day - months > limit)) & self.present(path.partition(".")[0])
+        stale: npt.NDArray[np.bool_] = (self.age_unknown(path) | (day - months > limit)) & self.present(
+            path.partition(".")[0]
+        )
         return stale
+
+    def age_unknown(self, path: str) -> npt.NDArray[np.bool_]:
+        """Where nobody can say how old a report or an answer is."""
+        unknown: npt.NDArray[np.bool_] = (self._days == _UNKNOWN) | (self._months_of(path) == _UNKNOWN)
+        return unknown
 
     @cached_property
     def _days(self) -> npt.NDArray[np.int64]:

@@ -350,6 +350,22 @@ class Ruleset(Part):
         """SHA-256 of the document as canonical JSON."""
         return canonical_digest(self.as_json())
 
+    @property
+    def windows(self) -> frozenset[int]:
+        """The time windows of interventions, in months."""
+        leaves = (leaf for indicator in self.indicators for leaf in operands(indicator.formula))
+        return frozenset(leaf.window_months for leaf in leaves if isinstance(leaf, CountActors) and leaf.window_months)
+
+    @property
+    def looks_at_time(self) -> bool:
+        """Whether its answers may change though no fact does."""
+        return bool(self.windows or self.freshness)
+
+    @property
+    def may_give_no_class(self) -> bool:
+        """Whether a village may be not assessable; otherwise every indicator always has a score."""
+        return any(indicator.when_missing == "not_assessable" for indicator in self.indicators)
+
     def as_json(self) -> dict[str, Any]:
         """The document as it is published: plain JSON values."""
         document: dict[str, Any] = orjson.loads(self.model_dump_json(by_alias=True, exclude_unset=True))

@@ -103,6 +103,8 @@ class Evaluation:
     values: Ints
     missing: Bools
     answered: npt.NDArray[np.int32]
+    columns: Columns
+    """What it was evaluated from."""
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -177,6 +179,9 @@ class Engine:
         self.codes = [indicator.code for indicator in ruleset.indicators]
         self.dimensions = [_compile_dimension(ruleset, place) for place in range(len(ruleset.dimensions))]
         self.limits: dict[str, int] = {limit.report.value: limit.max_age_months for limit in ruleset.freshness}
+        self.windows = ruleset.windows
+        self.looks_at_time = ruleset.looks_at_time
+        self.may_give_no_class = ruleset.may_give_no_class
         self.class_of_met = _class_table(ruleset)
         """Place of the class for every combination of met thresholds; bit k stands for dimension k."""
 
@@ -213,6 +218,7 @@ class Engine:
             values=np.stack([value.units for value in values], axis=1),
             missing=np.stack([value.missing for value in values], axis=1),
             answered=self._answered(columns),
+            columns=columns,
         )
 
     def _value(self, compiled: CompiledIndicator, columns: Columns) -> Value:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from contracts.facts import ReportKind
+from contracts.reasons import ReasonCode
 from services.scoring.rulesets.columns import age_in_months, period_of
 from services.scoring.rulesets.document import (
     CountActors,
@@ -22,23 +22,11 @@ from services.scoring.rulesets.document import (
 from services.scoring.rulesets.telling import Case, number_told
 
 
-class Why(StrEnum):
-    """Kinds of reasons, in the order in which they are told."""
-
-    REPORT_ABSENT = "report_absent"
-    ANSWER_MISSING = "answer_missing"
-    DATE_MISSING = "date_missing"
-    DENOMINATOR_ZERO = "denominator_zero"
-    IMPLAUSIBLE = "implausible"
-    REPORT_TOO_OLD = "report_too_old"
-    AGE_UNKNOWN = "age_unknown"
-
-
 @dataclass(frozen=True)
 class Reason:
     """One reason: its kind, a clause that says it, the inputs and the kind of report that it is about."""
 
-    code: Why
+    code: ReasonCode
     text: str
     inputs: tuple[str, ...] = ()
     report: ReportKind | None = None
@@ -47,15 +35,15 @@ class Reason:
 def reasons_of(case: Case, indicator: Indicator, limits: Mapping[str, int]) -> list[Reason]:
     """Every reason why the indicator has no value; none where it has one. `limits` in months by kind of report."""
     absent = [kind for kind in indicator.requires if not case.columns.present(kind.value)[0]]
-    found = [Reason(Why.REPORT_ABSENT, case.phrases.report_absent(kind), report=kind) for kind in absent]
+    found = [Reason(ReasonCode.REPORT_ABSENT, case.phrases.report_absent(kind), report=kind) for kind in absent]
     walked = list(_walk(case, indicator.formula)) if case.units(indicator.formula) is None else []
-    blanks = [path for one in walked if one.code is Why.ANSWER_MISSING for path in one.inputs]
+    blanks = [path for one in walked if one.code is ReasonCode.ANSWER_MISSING for path in one.inputs]
     # What an absent report does not answer is said by its absence.
     blanks = [path for path in dict.fromkeys(blanks) if path.partition(".")[0] not in absent]
     if blanks:
         text = case.phrases.answers_missing([case.label(path) for path in blanks])
-        found.append(Reason(Why.ANSWER_MISSING, text, tuple(blanks)))
-    found += dict.fromkeys(one for one in walked if one.code is not Why.ANSWER_MISSING)
+        found.append(Reason(ReasonCode.ANSWER_MISSING, text, tuple(blanks)))
+    found += dict.fromkeys(one for one in walked if one.code is not ReasonCode.ANSWER_MISSING)
     return found + list(_age_reasons(case, indicator, limits))
 
 
@@ -69,11 +57,11 @@ def _walk(case: Case, formula: Formula) -> Iterator[Reason]:
         case Percentage():
             yield from _walk_percentage(case, formula)
         case CountActors() if case.fact(formula.input) is not None:
-            yield Reason(Why.DATE_MISSING, case.phrases.dates_missing, (formula.input,))
+            yield Reason(ReasonCode.DATE_MISSING, case.phrases.dates_missing, (formula.input,))
         case _:
             for leaf in operands(formula):
                 if case.fact(leaf.input) is None:
-                    yield Reason(Why.ANSWER_MISSING, "", (leaf.input,))
+                    yield Reason(ReasonCode.ANSWER_MISSING, "", (leaf.input,))
 
 
 def _walk_percentage(case: Case, formula: Percentage) -> Iterator[Reason]:
@@ -85,14 +73,14 @@ def _walk_percentage(case: Case, formula: Percentage) -> Iterator[Reason]:
     wholes = tuple(leaf.input for leaf in operands(formula.denominator))
     shown = number_told(case, formula.denominator)
     if whole == 0 and formula.denominator_zero is Missing.PROPAGATE:
-        yield Reason(Why.DENOMINATOR_ZERO, case.phrases.nothing_to_divide_by(shown), wholes)
+        yield Reason(ReasonCode.DENOMINATOR_ZERO, case.phrases.nothing_to_divide_by(shown), wholes)
     elif formula.implausible is Missing.PROPAGATE:
         told = number_told(case, formula.numerator)
         both = tuple(dict.fromkeys(leaf.input for leaf in operands(formula)))
         if (part is not None and part < 0) or (whole is not None and whole < 0):
-            yield Reason(Why.IMPLAUSIBLE, case.phrases.below_zero(told, shown), both)
+            yield Reason(ReasonCode.IMPLAUSIBLE, case.phrases.below_zero(told, shown), both)
         elif part is not None and whole is not None and part > whole:
-            yield Reason(Why.IMPLAUSIBLE, case.phrases.part_above_whole(told, shown), both)
+            yield Reason(ReasonCode.IMPLAUSIBLE, case.phrases.part_above_whole(told, shown), both)
 
 
 def _age_reasons(case: Case, indicator: Indicator, limits: Mapping[str, int]) -> Iterator[Reason]:
@@ -113,10 +101,10 @@ def _age_reason(case: Case, kind: ReportKind, stale: list[str], limit: int) -> R
     ages = {path: age_in_months(case.village, path) for path in stale}
     known = {path: age for path, age in ages.items() if age is not None}
     if len(known) < len(ages):
-        return Reason(Why.AGE_UNKNOWN, case.phrases.age_unknown(kind), inputs, kind)
+        return Reason(ReasonCode.AGE_UNKNOWN, case.phrases.age_unknown(kind), inputs, kind)
     oldest = max(known, key=lambda path: known[path])
     period = period_of(case.village, oldest) or ""
-    return Reason(Why.REPORT_TOO_OLD, case.phrases.too_old(kind, period, known[oldest], limit), inputs, kind)
+    return Reason(ReasonCode.REPORT_TOO_OLD, case.phrases.too_old(kind, period, known[oldest], limit), inputs, kind)
 
 
 def _used(case: Case, formula: Formula) -> Iterator[str]:

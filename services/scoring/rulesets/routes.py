@@ -19,7 +19,6 @@ from kit.problems import (
     Conflict,
     PreconditionRequired,
     RegionForbidden,
-    RulesetCannotBeInForce,
     RulesetImmutable,
     RulesetInForce,
     RulesetNotPublished,
@@ -114,7 +113,7 @@ async def list_rulesets_in_force(
     "/in-force",
     status_code=201,
     response_model=InForceOut,
-    responses=problems(RegionForbidden, RulesetUnknown, Conflict, RulesetNotPublished, RulesetCannotBeInForce),
+    responses=problems(RegionForbidden, RulesetUnknown, Conflict, RulesetNotPublished),
 )
 async def put_ruleset_in_force(
     asked: InForceIn, assessor: RulesetAssessor, session: Session, once: OnlyOnce

@@ -104,12 +104,19 @@ class RulesetOut(BaseModel):
 class RulesetDetail(RulesetOut):
     """A ruleset with its whole document."""
 
+    may_give_no_class: bool = Field(
+        description="Whether a village may be not assessable under it; in force, classes are then told as version 2 of "
+        "village-classified"
+    )
+    looks_at_time: bool = Field(description="Whether its answers may change though no fact does")
     document: Ruleset
 
     @classmethod
     def of(cls, stored: StoredRuleset, in_force: str) -> Self:
         """From a stored ruleset and the id of the one in force."""
-        return cls(**_brief(stored, in_force), document=Ruleset.parse(orjson.dumps(stored.document)))
+        document = Ruleset.parse(orjson.dumps(stored.document))
+        noticed = {"may_give_no_class": document.may_give_no_class, "looks_at_time": document.looks_at_time}
+        return cls(**_brief(stored, in_force), **noticed, document=document)
 
 
 _OF_THE_ROW = set(StoredRuleset.model_fields) - {"document", "boundary_cases"}
@@ -131,8 +138,9 @@ class ValidationOut(BaseModel):
 
     valid: bool = Field(description="Whether it could be published")
     problems: list[FieldError] = Field(description="JSON pointers into the document, sentences in Indonesian")
-    against_being_in_force: list[FieldError] | None = Field(
-        description="What speaks against putting it in force, though it can be published; null where it is not valid"
+    when_in_force: list[FieldError] | None = Field(
+        description="What is noticed once it is in force: where it may leave villages without a class (told as version 2 of "
+        "village-classified), and where time alone changes its answers; null where it is not valid"
     )
     boundary_cases: list[dict[str, Any]] | None = Field(description="Null where it is not valid")
 

@@ -87,6 +87,7 @@ class TestCsv:
             "Kelengkapan (%)",
             "Data simulasi",
             "Aturan",
+            "Mengapa tidak dinilai",
         ]
         assert [best["Kode wilayah"], formula["Kode wilayah"]] == villages[:2]
         assert [int(best[heading]) for heading in headings[6:18]] == SCORES
@@ -98,6 +99,7 @@ class TestCsv:
             "100,0",
             "tidak",
             "web-2021",
+            "",
         ]
         assert (formula["Nama Kampung KB"], formula["Data simulasi"]) == ("'=1+1", "ya")
 
@@ -127,6 +129,6 @@ class TestXlsx:
         rows = rows_of(await exported(scoring, "csv"))
         assert headings == list(rows[0])
         assert [best[0], formula[0]] == villages[:2]
-        assert best[6:] == [*SCORES, 3.4, 3.33, 3.75, "Berkelanjutan", 100, "tidak", "web-2021"]
+        assert best[6:] == [*SCORES, 3.4, 3.33, 3.75, "Berkelanjutan", 100, "tidak", "web-2021", None]
         assert formula[5] == "=1+1"
         assert page.cell(3, 6).data_type == "s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,19 @@ from contracts.events import Event, InterventionCorrected, InterventionRecorded,
 from contracts.facts import ReportKind
 from kit.ids import uuid7
 from services.scoring.assessments.actions import assess, bring_up_to_date
-from services.scoring.histories.rules import EVERY_PERIOD, Change, due, earliest, months_between, moved, standing
+from services.scoring.assessments.rules import day_of
+from services.scoring.histories.rules import (
+    EVERY_PERIOD,
+    NONE,
+    Change,
+    due,
+    earliest,
+    months_between,
+    months_turned,
+    moved,
+    standing,
+)
+from services.scoring.rulesets.engine import Engine
 from services.scoring.rulesets.library import first_in_force
 from services.scoring.villages import store as villages_store
 from tests.callers import STRANGER, caller
@@ -76,13 +89,23 @@ def newest_only(events: list[Event]) -> list[Event]:
     return [e for e in events if getattr(e.data, "intervention_id", None) is None] + list(newest.values())  # type: ignore[attr-defined]  # as above
 
 
-def as_of(events: list[Event], villages: list[UUID], month: str) -> dict[UUID, tuple[Any, ...]]:
-    """What each village must be assessed as from everything of a month or earlier."""
-    return expected([event for event in newest_only(events) if (month_of(event) or month) <= month], villages)
+def as_of(
+    events: list[Event], villages: list[UUID], month: str, engine: Engine, today: date
+) -> dict[UUID, tuple[Any, ...]]:
+    """What each village must be assessed as from everything of a month or earlier, at its end or today."""
+    told = [event for event in newest_only(events) if (month_of(event) or month) <= month]
+    return expected(told, villages, engine, f"{day_of(month, today)}")
 
 
-def assert_months(events: list[Event], villages: list[UUID], found: Months) -> None:
+def assert_months(
+    events: list[Event],
+    villages: list[UUID],
+    found: Months,
+    engine: Engine | None = None,
+    today: date = date(2025, 10, 1),
+) -> None:
     """Every month in which something is told has its row, and every row says what the pure model says."""
+    engine = engine or first_in_force()
     counted = [e for e in newest_only(events) if not getattr(e.data, "withdrawn", False)]  # type: ignore[attr-defined]  # as above
     known = expected(events, villages)
     for event in counted:
@@ -90,9 +113,11 @@ def assert_months(events: list[Event], villages: list[UUID], found: Months) -> N
         assert month is None or village not in known or (village, month) in found, "a month without a row"
     before: dict[UUID, str] = {}
     for (village, month), row in found.items():
-        _, _, village_class, scores, indexes, answered, simulated, _ = as_of(events, villages, month)[village]
+        _, _, village_class, scores, indexes, answered, simulated, _ = as_of(events, villages, month, engine, today)[
+            village
+        ]
         assert row == (village_class, before.get(village), scores, indexes, answered, simulated), month
-        before[village] = row[0]
+        before[village] = row[0] or NONE
 
 
 @given(history=histories(), random=st.randoms(use_true_random=False))
@@ -250,11 +275,12 @@ class TestGetClassTrend:
     async def test_happy(self, scoring: httpx.AsyncClient, regency: str) -> None:
         answer = await trend_of(scoring, region=regency, **{"from": "2025-02", "to": "2025-10"})
         assert answer["total"] == 3
+        nobody = {"not_assessable": 0, "risen": 0, "fallen": 0}
         months = {one.pop("period"): one for one in answer["items"]}
-        assert months["2025-02"] == {"classes": dict.fromkeys(CLASSES, 0), "not_yet_told": 3, "risen": 0, "fallen": 0}
+        assert months["2025-02"] == nobody | {"classes": dict.fromkeys(CLASSES, 0), "not_yet_told": 3}
         assert months["2025-08"]["classes"]["dasar"] == 2
         september = {"dasar": 0, "berkembang": 0, "mandiri": 0, "berkelanjutan": 2}
-        assert months["2025-09"] == {"classes": september, "not_yet_told": 1, "risen": 2, "fallen": 0}
+        assert months["2025-09"] == nobody | {"classes": september, "not_yet_told": 1, "risen": 2}
         assert months["2025-10"]["classes"] == {**september, "dasar": 1, "berkelanjutan": 1}
         assert (months["2025-10"]["risen"], months["2025-10"]["fallen"]) == (0, 1)
 
@@ -289,6 +315,14 @@ class TestRules:
         assert due(["2025-03"], [], "9999-12") == ["2025-03"]
         assert due(["2025-03", "2025-05"], ["2025-04", "2025-01"], "2025-04") == ["2025-04", "2025-05"]
         assert due([], ["2025-04"], "2025-04") == ["2025-04"]
+        assert due(["2025-03"], ["2025-01", "2025-05"], "9999-12") == ["2025-03", "2025-05"]
+
+    def test_months_turned(self) -> None:
+        assert months_turned(["2025-03-15", "2025-03-31", "2025-04-16", "2025-04-15"], "2025-04-15") == {
+            "2025-03",
+            "2025-04",
+        }
+        assert months_turned(["2025-04-16"], "2025-04-15") == set()
 
     def test_earliest(self) -> None:
         a, b = uuid7(), uuid7()

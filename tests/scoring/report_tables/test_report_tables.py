@@ -128,7 +128,7 @@ class TestClasses:
         found = await table(scoring, "classes", region=province)
         counted = (await scoring.get("/class-counts", params={"region": province}, headers=caller("reader"))).json()
         assert found["ruleset"] == counted["ruleset"]
-        assert [one["code"] for one in found["columns"]] == [one.value for one in VillageClass]
+        assert [one["code"] for one in found["columns"]] == [*(one.value for one in VillageClass), "not_assessable"]
         assert found["columns"][0]["labels"]["id"] == "Dasar"
         assert found["total"]["total"] == counted["total"]["total"] == 31
         for kind, share in counted["total"]["classes"].items():

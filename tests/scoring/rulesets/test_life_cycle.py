@@ -231,7 +231,7 @@ class TestValidateRuleset:
         document = with_a_gap()
         await drafted(api, document)
         found = await self.checked(api, document["id"])
-        assert (found["valid"], found["boundary_cases"], found["against_being_in_force"]) == (False, None, None)
+        assert (found["valid"], found["boundary_cases"], found["when_in_force"]) == (False, None, None)
         sentence = "Ada celah: nilai 2 sampai 2 tidak masuk pita mana pun"
         assert found["problems"] == [{"pointer": f"{FUNDS}/bands/2/from", "detail": sentence}]
 
@@ -239,14 +239,24 @@ class TestValidateRuleset:
         document = made()
         await drafted(api, document)
         found = await self.checked(api, document["id"])
-        assert (found["valid"], found["problems"], found["against_being_in_force"]) == (True, [], [])
+        assert (found["valid"], found["problems"], found["when_in_force"]) == (True, [], [])
         assert found["boundary_cases"]
         assert (await api.get(f"/rulesets/{document['id']}", headers=caller("reader"))).json()["status"] == "draft"
+
+    async def test_happy_one_that_looks_at_time(self, api: httpx.AsyncClient) -> None:
+        windowed, ageing, place = made(), made(), place_of("proses_lintas_sektor")
+        windowed["indicators"][place]["formula"]["window_months"] = 12
+        ageing["freshness"] = [{"report": "population", "max_age_months": 12}]
+        pointers = (f"#/indicators/{place}/formula/window_months", "#/freshness")
+        for document, pointer in zip((windowed, ageing), pointers, strict=True):
+            await drafted(api, document)
+            found = await self.checked(api, document["id"])
+            assert [one["pointer"] for one in found["when_in_force"]] == [pointer]
 
     async def test_happy_one_that_leaves_villages_without_a_class(self, api: httpx.AsyncClient) -> None:
         found = await self.checked(api, "web-2021-intended")
         assert found["valid"]
-        assert {one["pointer"].rpartition("/")[2] for one in found["against_being_in_force"]} == {"when_missing"}
+        assert {one["pointer"].rpartition("/")[2] for one in found["when_in_force"]} == {"when_missing"}
 
 
 class TestValidateDocument:
@@ -275,7 +285,7 @@ class TestValidateDocument:
 
     async def test_happy(self, api: httpx.AsyncClient) -> None:
         found = await self.checked(api, made())
-        assert (found["valid"], found["against_being_in_force"]) == (True, [])
+        assert (found["valid"], found["when_in_force"]) == (True, [])
 
 
 class TestPublishRuleset:
@@ -424,26 +434,6 @@ class TestInForce:
         await drafted(api, document)
         assert slug(await put_in_force(api, document["id"], clock.today())) == "ruleset-not-published"
 
-    @pytest.mark.parametrize("number", ["web-2021-intended", "kkb-2026"])
-    async def test_conflict_leaves_villages_without_a_class(self, api: httpx.AsyncClient, number: str) -> None:
-        answer = await put_in_force(api, number, clock.today())
-        assert (answer.status_code, slug(answer)) == (409, "ruleset-cannot-be-in-force")
-        problem = answer.json()
-        assert "village-classified" in problem["detail"]
-        assert any(error["pointer"].endswith("/when_missing") for error in problem["errors"])
-
-    async def test_conflict_time_alone_changes_its_answers(self, api: httpx.AsyncClient) -> None:
-        windowed, ageing, place = made(), made(), place_of("proses_lintas_sektor")
-        windowed["indicators"][place]["formula"]["window_months"] = 12
-        ageing["freshness"] = [{"report": "population", "max_age_months": 12}]
-        for document, pointer in (
-            (windowed, f"#/indicators/{place}/formula/window_months"),
-            (ageing, "#/freshness"),
-        ):
-            answer = await put_in_force(api, await published(api, document), clock.today())
-            assert (answer.status_code, slug(answer)) == (409, "ruleset-cannot-be-in-force")
-            assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
-
     async def test_conflict_so_already(self, api: httpx.AsyncClient) -> None:
         day = dt.date(2101, 1, 1)
         assert (await put_in_force(api, "web-2021", day)).status_code == 201
@@ -467,6 +457,17 @@ class TestInForce:
             if cursor is None:
                 break
         assert found == whole
+
+    @pytest.mark.parametrize(
+        ("number", "no_class", "time"),
+        [("web-2021", False, False), ("web-2021-intended", True, False), ("kkb-2026", True, True)],
+    )
+    async def test_happy_whatever_its_answers_depend_on(
+        self, api: httpx.AsyncClient, number: str, no_class: bool, time: bool
+    ) -> None:
+        assert (await put_in_force(api, number, dt.date(2106, 1, 1))).status_code == 201
+        found = (await api.get(f"/rulesets/{number}", headers=caller("reader"))).json()
+        assert (found["may_give_no_class"], found["looks_at_time"]) == (no_class, time)
 
     async def test_happy_it_begins_on_its_day(self, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
         async def on(today: dt.date) -> str:
