@@ -20,10 +20,15 @@ class CeilingLimits(BaseModel):
     lag_seconds: float = Field(0.1, gt=0, description="How late the event loop may be")
     tick_seconds: float = Field(0.05, gt=0, description="How often that is looked at")
     least: int = Field(64, ge=1, description="Requests begun within a tick whatever the lag")
+    most: int = Field(
+        512, ge=1, description="Requests begun within a tick even without lag: what comes at once piles up"
+    )
 
 
 _LATE_TICKS = 2
 """One late tick is a hiccup: a collection of garbage, a machine that was busy with something else."""
+_VERY_LATE = 5.0
+"""So many times later than allowed is no hiccup."""
 _DOWN, _UP = 0.9, 1.05
 _AMPLE = 2.0
 
@@ -34,7 +39,7 @@ class Ceiling:
     The sign of overload is the loop's lag, not the number of requests in flight: hundreds that wait for a slow
     service cost the door nothing, and shutting it for them would let one service starve the others.
 
-    Each tick gives an allowance. Where the loop is late the tick is late, too, and what comes meanwhile is refused:
+    Each tick gives an allowance, a large one while there is no lag. Where the loop is late the tick is late, too, and what comes meanwhile is refused:
     the allowance limits the work between two ticks, so the lag cannot grow on.
     """
 
@@ -73,6 +78,7 @@ class Ceiling:
         """Begin to watch the running loop."""
         loop = asyncio.get_running_loop()
         self._ticked_at = loop.time()
+        self._left = float(self.limits.most)
         self._timer = loop.call_later(self.limits.tick_seconds, self._tick, loop)
 
     def stop(self) -> None:
@@ -94,13 +100,13 @@ class Ceiling:
         LAG.set(lag)
         done = self._begun / elapsed
         if lag > self.limits.lag_seconds:
-            self._late += 1
+            self._late += _LATE_TICKS if lag > _VERY_LATE * self.limits.lag_seconds else 1
             if self._late >= _LATE_TICKS:
                 self._rate = max(min(self._rate, done) * _DOWN, self.limits.least / tick)
         else:
             self._late = 0
             self._rate = self._raised(done)
-        self._left = self._rate * tick
+        self._left = min(self._rate * tick, self.limits.most)
         self._begun = self._refused = 0
 
     def _raised(self, done: float) -> float:
