@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 
 import httptools
 import httpx
+import psutil
 import uvicorn
 import uvloop
 from fastapi import FastAPI, Request, Response
@@ -217,7 +218,14 @@ class Way:
 
     name: str
     port: int
+    process: int
     headers: str = ""
+
+    def seconds(self) -> float:
+        """Processor time that it has used: unlike the rate, it hardly depends on what else the machine does."""
+        parent = psutil.Process(self.process)
+        times = [one.cpu_times() for one in (parent, *parent.children(recursive=True))]
+        return sum(one.user + one.system for one in times)
 
 
 def free_port() -> int:
@@ -265,9 +273,11 @@ def measured(way: Way, size: str, seconds: float, *, connections: int, rate: flo
     """What the load generator saw, in a process of its own."""
     asked = {"port": way.port, "path": PATH.format(size), "headers": way.headers, "seconds": seconds}
     command = part("load", json.dumps({**asked, "connections": connections, "rate": rate}))
+    before = way.seconds()
     done = subprocess.run(pinned(0, command), cwd=ROOT, check=True, capture_output=True)
     result: dict[str, Any] = json.loads(done.stdout)
-    return result
+    answers = sum(result["statuses"].values()) or float("nan")
+    return {**result, "processor": (way.seconds() - before) / answers * 1e6}
 
 
 @contextlib.contextmanager
@@ -289,8 +299,8 @@ def nginx(service: int, folder: Path) -> Iterator[Way | None]:
         f"server {{ listen 127.0.0.1:{port} backlog=4096; keepalive_requests 100000000; location / {{"
         " proxy_pass http://service; proxy_http_version 1.1; proxy_set_header Connection ''; } } }\n"
     )
-    with running(1, [binary, "-c", str(config), "-p", str(folder), "-e", f"{folder}/error.log"], port):
-        yield Way("nginx", port)
+    with running(1, [binary, "-c", str(config), "-p", str(folder), "-e", f"{folder}/error.log"], port) as process:
+        yield Way("nginx", port, process.pid)
 
 
 def unpacked_nginx(folder: Path) -> str | None:
@@ -323,10 +333,11 @@ def our_gateway(service: int, folder: Path) -> Iterator[Way]:
             **{f"KKB_{name}_URL": url for name in ("REGISTRY", "INTERVENTIONS", "SCORING")},
             "KKB_LIMIT_READ": "100000000/60",
         }
-        with running(1, [sys.executable, "-m", "gateway"], port, **environment):
+        with running(1, [sys.executable, "-m", "gateway"], port, **environment) as process:
             while not (folder / "admin.key").exists():
                 time.sleep(0.1)
-            yield Way("gateway", port, f"authorization: Bearer {(folder / 'admin.key').read_text().strip()}\r\n")
+            key = (folder / "admin.key").read_text().strip()
+            yield Way("gateway", port, process.pid, f"authorization: Bearer {key}\r\n")
 
 
 def compare(kind: str, seconds: float) -> None:
@@ -336,12 +347,13 @@ def compare(kind: str, seconds: float) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kkb-benchmark-")))
         folder.chmod(0o755)
         (folder / "nginx").mkdir()
-        stack.enter_context(running(0, part(kind, service), service))
-        ways = [Way("direct", service), stack.enter_context(our_gateway(service, folder))]
-        plain = Way("FastAPI+httpx", free_port())
-        stack.enter_context(running(1, part("plain", plain.port, service), plain.port))
+        served = stack.enter_context(running(0, part(kind, service), service))
+        ways = [Way("direct", service, served.pid), stack.enter_context(our_gateway(service, folder))]
+        port = free_port()
+        proxy = stack.enter_context(running(1, part("plain", port, service), port))
+        plain = Way("FastAPI+httpx", port, proxy.pid)
         ways += [way for way in (stack.enter_context(nginx(service, folder / "nginx")), plain) if way]
-        print(f"\n{kind} service: requests/s, added p50 and p99 in ms, share of nginx")
+        print(f"\n{kind} service: requests/s (added p50 and p99 in ms; share of nginx; processor time per request, us)")
         for size in SIZES:
             for connections in (1, 32, 256):
                 row(ways, size, seconds, connections)
@@ -355,7 +367,7 @@ def row(ways: list[Way], size: str, seconds: float, connections: int) -> None:
     peer = found.get("nginx", found["direct"])["rate"]
     texts = [
         f"{name} {one['rate']:,.0f}/s (+{one['p50'] - found['direct']['p50']:.1f}, "
-        f"+{one['p99'] - found['direct']['p99']:.1f}; {one['rate'] / peer:.2f})"
+        f"+{one['p99'] - found['direct']['p99']:.1f}; {one['rate'] / peer:.2f}; {one['processor']:.0f})"
         for name, one in found.items()
     ]
     print(f"{size:>6} x {connections:>3}: " + "; ".join(texts), flush=True)
@@ -379,7 +391,7 @@ def overload(ways: list[Way], seconds: float) -> None:
         print(
             f"three times capacity, {way.name}: {found['good']:,.0f}/s good of {most:,.0f}/s at most: "
             f"{found['good'] / most:.2f}; p99 {found['p99']:.0f} ms, answers {found['statuses']}, "
-            f"{found['unsent']} found no connection free, {found['lost']} connections lost",
+            f"{found['unsent']} found no connection free, {found['lost']} connections lost; {found['processor']:.0f} us a request",
             flush=True,
         )
 

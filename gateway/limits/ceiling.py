@@ -19,7 +19,7 @@ class CeilingLimits(BaseModel):
 
     lag_seconds: float = Field(0.1, gt=0, description="How late the event loop may be")
     tick_seconds: float = Field(0.05, gt=0, description="How often that is looked at")
-    least: int = Field(64, ge=1, description="Requests begun within a tick whatever the lag")
+    least: int = Field(32, ge=1, description="Requests begun within a tick whatever the lag")
     most: int = Field(
         512, ge=1, description="Requests begun within a tick even without lag: what comes at once piles up"
     )
