@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, PostgresDsn
+from pydantic import Field, PostgresDsn, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_PLACEHOLDERS = frozenset(
+    {"changeme", "change-me", "change_me", "password", "secret", "postgres", "example", "placeholder", "todo"}
+)
+"""What examples on the internet write where a password belongs."""
+
+
+def _no_placeholder(address: str) -> None:
+    """Refuse an address whose password nobody has set.
+
+    Raises:
+        ValueError: it is one of those that everybody tries first.
+    """
+    for one in address.split(","):
+        password = urlsplit(one.strip()).password
+        if password is not None and (not password or password.lower() in _PLACEHOLDERS or set("<>${}") & set(password)):
+            raise ValueError("the password is a placeholder: set a real one")
 
 
 class ProcessSettings(BaseSettings):
@@ -35,6 +53,12 @@ class ProcessSettings(BaseSettings):
     log_level: str = "INFO"
     failpoints_file: Path | None = Field(None, description="Fault tests only: file that arms a point to be killed at")
 
+    @field_validator("database_url")
+    @classmethod
+    def _database_password_is_set(cls, url: PostgresDsn) -> PostgresDsn:
+        _no_placeholder(unquote(str(url)))
+        return url
+
 
 class ServiceSettings(ProcessSettings):
     """What a service that speaks in events needs to know."""
@@ -50,3 +74,9 @@ class ServiceSettings(ProcessSettings):
     event_ack_seconds: float = Field(
         30.0, gt=0, description="After how long what a killed process had in hand is delivered to another"
     )
+
+    @field_validator("nats_url")
+    @classmethod
+    def _nats_password_is_set(cls, url: str) -> str:
+        _no_placeholder(url)
+        return url

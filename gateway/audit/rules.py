@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ _READING = (":read", ":evaluate")
 _SENSITIVE = (":manage",)
 _AUDIT = "audit:read"
 _LONGEST_RESOURCE = 400
+_KEY = re.compile(r"kkb_[0-9A-Za-z_]{20,}")
 
 
 class AuditKind(StrEnum):
@@ -82,8 +84,11 @@ def kind_of(method: str, scopes: Iterable[str]) -> AuditKind | None:
 
 
 def resource_of(target: str) -> str:
-    """The path of a request's target as it was written; never the query, whose values can hold names."""
-    return target.partition("?")[0][:_LONGEST_RESOURCE]
+    """The path of a request's target as it was written; never the query, whose values can hold names.
+
+    A key that somebody wrote into the path by mistake must not be read here by others.
+    """
+    return _KEY.sub("kkb_...", target.partition("?")[0])[:_LONGEST_RESOURCE]
 
 
 def region_of(template: str, target: str) -> str | None:

@@ -52,6 +52,10 @@ class TestAddress:
         assert resource_of("/api/v1/villages?name=Siti") == "/api/v1/villages"
         assert len(resource_of("/" + "a" * 9000)) == 400
 
+    def test_a_key_in_the_path_is_not_kept(self) -> None:
+        key = "kkb_" + "0" * 32 + "_" + "ab" * 32
+        assert resource_of(f"/api/v1/villages/{key}") == "/api/v1/villages/kkb_..."
+
     @pytest.mark.parametrize(
         ("template", "target", "region"),
         [

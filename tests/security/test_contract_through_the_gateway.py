@@ -1,0 +1,99 @@
+"""Requests made up from the merged contract, good ones and bad ones, through the gateway with keys of several roles.
+
+Nothing may fail on our side, every answer must be one that the contract declares, and bad requests must be refused. The seed is
+fixed and few examples are made for each operation, so that a run says the same each time and takes its share of a minute only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis
+import pytest
+import requests
+import schemathesis
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.security.conftest import CONTRACT, Open
+
+POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+EXAMPLES = 2
+NOT_TRIED = {
+    "start_scoring_rebuild": "a rebuild holds up the others' events",
+    "start_interventions_rebuild": "a rebuild holds up the others' events",
+}
+SETTINGS = hypothesis.settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[hypothesis.Phase.generate],
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+
+
+def operations(part: int, parts: int) -> Iterator[Any]:
+    """A share of the operations."""
+    schema = schemathesis.openapi.from_dict(CONTRACT)
+    for place, result in enumerate(schema.get_all_operations()):
+        operation = result.ok()
+        if place % parts == part and operation.definition.raw["operationId"] not in NOT_TRIED:
+            yield operation
+
+
+def tried(
+    front: Open, who: str, operation: Any, mode: schemathesis.GenerationMode, session: requests.Session
+) -> list[str]:
+    """What is wrong with the answers to some requests."""
+    found: list[str] = []
+
+    @SETTINGS
+    @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
+    def ask(case: Any) -> None:
+        answer = case.call(base_url=front.platform.url, session=session, headers=front.key(who), timeout=30)
+        try:
+            case.validate_response(answer, checks=CHECKS)
+        except (Failure, FailureGroup) as failure:
+            parts = getattr(failure, "exceptions", [failure])
+            what = "; ".join(f"{type(one).__name__}: {one}"[:400] for one in parts)
+            found.append(
+                f"{who} {operation.label} {case.path_parameters} {case.query} {str(case.body)[:300]}: {answer.status_code} {what}"
+            )
+
+    with contextlib.suppress(hypothesis.errors.Unsatisfiable):  # nothing can be wrong with a request that has no parts
+        ask()
+    return found
+
+
+# the platform in the other thread uses the random numbers that Hypothesis watches over
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
+@pytest.mark.parametrize(("who", "part"), [("admin", 0), ("admin", 1), ("national_reader", 2), ("officer", 3)])
+async def test_answers_are_as_declared(front: Open, who: str, part: int) -> None:
+    def all_of_them() -> list[str]:
+        with requests.Session() as session:
+            return [
+                line
+                for mode in (POSITIVE, NEGATIVE)
+                for operation in operations(part, 4)
+                for line in tried(front, who, operation, mode, session)
+            ]
+
+    found = await asyncio.to_thread(all_of_them)
+    assert not found, "\n".join(found)
