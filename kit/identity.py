@@ -14,8 +14,7 @@ import logging
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 import jwt
@@ -71,59 +70,66 @@ def _mint(
     return jwt.encode(claims, key, algorithm=_ALGORITHM, headers={"kid": kid})
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a file was when it was read: enough to notice that it was replaced."""
+class _WatchedFile:
+    """Tells when a file was replaced."""
 
-    inode: int
-    modified: int
-    size: int
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen = self._look()
 
-    @classmethod
-    def of(cls, path: Path) -> _Seen:
-        found = path.stat()
-        return cls(found.st_ino, found.st_mtime_ns, found.st_size)
+    def was_replaced(self) -> bool:
+        """Whether it is another one than when this was last asked; one that is gone is another one, once."""
+        seen = self._look()
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        return True
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 class Signer:
     """Mints identities with the key in a file, the new one as soon as the file is replaced."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._seen = _Seen.of(path)
+        self._file = _WatchedFile(path)
         self._key = load_private_key(path)
         self._kid = key_id(self._key.public_key())
 
     def mint(self, principal: Principal, audience: str, now: float | None = None) -> str:
-        """A token for one service; see `mint`. Looks at the file: an identity is minted twice a minute, not per request."""
-        self._refresh()
+        """A token for one service; see `mint`. Looks at the file: identities are minted twice a minute, not per request."""
+        if self._file.was_replaced():
+            self._read_again()
         return _mint(principal, self._key, self._kid, audience, now)
 
-    def _refresh(self) -> None:
+    def _read_again(self) -> None:
         try:
-            seen = _Seen.of(self._path)
-            if seen != self._seen:
-                self._key, self._seen = load_private_key(self._path), seen
-                self._kid = key_id(self._key.public_key())
-                log.info("identities are signed with another key", extra={"key": self._kid})
+            self._key = load_private_key(self._file.path)
         except (OSError, ValueError, TypeError) as error:
             log.error("the signing key cannot be read again, the old one stays: %s", type(error).__name__)  # noqa: TRY400
+            return
+        self._kid = key_id(self._key.public_key())
+        log.info("identities are signed with another key", extra={"key": self._kid})
 
 
 class AcceptedKeys:
     """The public keys that identities are checked with, by id."""
 
-    def __init__(self, keys: Iterable[Ed25519PublicKey], path: Path | None = None, seen: _Seen | None = None) -> None:
+    def __init__(self, keys: Iterable[Ed25519PublicKey], file: _WatchedFile | None = None) -> None:
         self._keys = {key_id(key): key for key in keys}
-        self._path = path
-        self._seen = seen
+        self._file = file
         IDENTITY_KEYS.set(len(self._keys))
 
     @classmethod
     def of_file(cls, path: Path) -> AcceptedKeys:
         """The keys of a file, read again when it changes."""
-        seen = _Seen.of(path)
-        return cls(load_public_keys(path), path, seen)
+        file = _WatchedFile(path)
+        return cls(load_public_keys(path), file)
 
     def get(self, kid: str) -> Ed25519PublicKey | None:
         """The key of an id."""
@@ -134,20 +140,16 @@ class AcceptedKeys:
 
         A file that cannot be read, or has no key, changes nothing: the keys at hand are as good as they were.
         """
-        if self._path is None:
+        if self._file is None or not self._file.was_replaced():
             return False
         try:
-            seen = _Seen.of(self._path)
-            if seen == self._seen:
-                return False
-            self._seen = seen
-            keys: Mapping[str, Ed25519PublicKey] = {key_id(key): key for key in load_public_keys(self._path)}
+            keys = load_public_keys(self._file.path)
         except (OSError, ValueError, TypeError) as error:
             log.error("the identity keys cannot be read again, the old ones stay: %s", type(error).__name__)  # noqa: TRY400
             return False
-        self._keys = dict(keys)
-        IDENTITY_KEYS.set(len(keys))
-        log.info("identity keys were read again", extra={"keys": sorted(keys)})
+        self._keys = {key_id(key): key for key in keys}
+        IDENTITY_KEYS.set(len(self._keys))
+        log.info("identity keys were read again", extra={"keys": sorted(self._keys)})
         return True
 
 

@@ -178,15 +178,19 @@ class TestRetire:
 
 class TestUnreadable:
     @pytest.mark.parametrize("content", [None, b"", b"-----BEGIN PUBLIC KEY-----\n", b"nonsense"])
-    def test_the_keys_at_hand_stay(self, keys: IdentityKeys, content: bytes | None) -> None:
+    def test_the_keys_at_hand_stay_and_it_is_said_once(
+        self, keys: IdentityKeys, content: bytes | None, caplog: pytest.LogCaptureFixture
+    ) -> None:
         running = Running(keys)
         before = running.token()
         for file in (keys.public, keys.private):
             file.unlink()
             if content is not None:
                 file.write_bytes(content)
-        assert running.accepts(before)
-        assert running.accepts(running.token())
+        for _ in range(3):
+            assert running.accepts(before)
+            assert running.accepts(running.token())
+        assert len([record for record in caplog.records if "cannot be read again" in record.message]) == 2
 
     def test_they_are_read_when_they_are_whole_again(self, keys: IdentityKeys) -> None:
         running = Running(keys)

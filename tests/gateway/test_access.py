@@ -12,7 +12,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
 from fastapi.security import SecurityScopes
 from starlette.requests import Request
 
@@ -27,6 +26,7 @@ from kit.problems import Forbidden, Problem, RegionForbidden
 from kit.process import contract_application
 from tests.callers import caller, verify
 from tests.gateway.conftest import Running, StartGateway
+from tests.routes import api_routes
 
 TABLE: dict[str, Any] = json.loads((FOLDER.parent / "access.json").read_text(encoding="utf-8"))
 PLATFORM: dict[str, Any] = json.loads((FOLDER / "platform.json").read_text(encoding="utf-8"))
@@ -98,15 +98,6 @@ async def _verdict(ask: Callable[[], Awaitable[Any]]) -> str | type[Problem]:
     return _ALLOWED
 
 
-def _routes(routes: Any) -> Iterator[APIRoute]:
-    for route in routes:
-        if isinstance(route, APIRoute):
-            yield route
-        else:
-            inner = getattr(route, "original_router", None) or getattr(route, "router", None)
-            yield from _routes(getattr(inner, "routes", []))
-
-
 def _rules(dependant: Dependant) -> Iterator[tuple[Any, list[str]]]:
     if dependant.call in _CALLERS:
         yield dependant.call, list(dependant.own_oauth_scopes or [])
@@ -124,7 +115,7 @@ def _endpoints() -> dict[str, tuple[Any, list[str]]]:
     found = {}
     for app in _applications().values():
         app.state.verify_identity = verify
-        for route in _routes(app.routes):
+        for route in api_routes(app.routes):
             rules = list(_rules(route.dependant))
             assert len(rules) <= 1, f"{route.name} has two access rules"
             if rules:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from pydantic import BaseModel
 
 from kit.openapi import contract
 from kit.process import contract_application
+from tests.routes import api_routes
 
 SERVICES = ("registry", "interventions", "scoring")
 APPS = {name: contract_application(importlib.import_module(f"services.{name}.service").SERVICE) for name in SERVICES}
@@ -28,19 +28,10 @@ OPERATIONS = [
 ]
 
 
-def _routes(routes: Any) -> Iterator[APIRoute]:
-    for route in routes:
-        if isinstance(route, APIRoute):
-            yield route
-        else:
-            inner = getattr(route, "original_router", None) or getattr(route, "router", None)
-            yield from _routes(getattr(inner, "routes", []))
-
-
 ROUTES = [
     pytest.param(route, id=f"{next(iter(route.methods))} {route.path}")
     for app in APPS.values()
-    for route in _routes(app.routes)
+    for route in api_routes(app.routes)
 ]
 
 
