@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import audit, dead_letters, determinations, import_siga, imports, keys, rebuild, recompute, rulesets
+from cli import audit, dead_letters, determinations, import_siga, imports, keys, rebuild, recompute, rulesets, webhooks
 from cli.access import DEFAULT_URL, Access
 from cli.assessments import list_assessments
 from cli.changes import show_changes
@@ -81,6 +81,7 @@ app.add_typer(rulesets.app, name="rulesets")
 app.add_typer(imports.app, name="imports")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(rebuild.app, name="rebuild")
 app.add_typer(recompute.app, name="recompute")

@@ -14,6 +14,8 @@ PROBLEMS = {
     "region-unknown": "Kode wilayah tidak ada dalam daftar kode Kemendagri",
     "import-unknown": "Impor tidak ditemukan",
     "key-unknown": "Kunci tidak ditemukan",
+    "webhook-unknown": "Webhook tidak ditemukan, atau bukan milik Anda",
+    "delivery-unknown": "Pengiriman ini tidak ada dalam catatan webhook tersebut",
     "ruleset-unknown": "Aturan penilaian tidak ditemukan",
     "determination-unknown": "Penetapan tidak ditemukan, atau di luar wilayah Anda",
     "ruleset-immutable": "Aturan yang sudah diterbitkan tidak pernah berubah; buat aturan baru dengan kode sendiri",
@@ -60,6 +62,41 @@ CERTAINTIES = {
     "proposal": "Usulan: tidak ada naskah hukum yang menetapkannya.",
 }
 """How sure the legal basis of a ruleset is."""
+
+WEBHOOK_STATES = {"active": "aktif", "paused": "dijeda", "ended": "berakhir"}
+
+WEBHOOK_REASONS = {
+    "asked": "diminta",
+    "failures": "tiga hari tidak ada yang diterima",
+    "gone": "penerima menjawab 410",
+    "secret_unreadable": "rahasianya tidak terbaca; ganti dengan rotate",
+    "owner_revoked": "kunci pemiliknya dicabut",
+    "owner_expired": "kunci pemiliknya kedaluwarsa",
+    "owner_not_allowed": "pemiliknya tidak berhak lagi",
+}
+"""Why a webhook is paused or has ended."""
+
+DELIVERY_STATES = {
+    "waiting": "menunggu",
+    "delivered": "diterima",
+    "given_up": "dihentikan",
+    "skipped": "dilewati",
+}
+
+WEBHOOK_OUTCOMES = {
+    "delivered": "diterima",
+    "refused": "ditolak",
+    "gone": "tidak ada lagi",
+    "failed": "penerima gagal",
+    "redirected": "dialihkan, tidak diikuti",
+    "timeout": "terlalu lama",
+    "unreachable": "tidak tersambung",
+    "unresolved": "nama tanpa alamat",
+    "blocked": "alamat tidak diizinkan",
+    "tls": "sertifikat ditolak",
+    "broken": "jawaban rusak",
+}
+"""What became of an attempt."""
 
 RULESET_STATUSES = {"draft": "rancangan", "published": "terbit", "retired": "pensiun"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.app import compose
 from gateway.contract import committed
 from gateway.settings import GatewaySettings
-from kit import logs
+from kit import failpoints, logs
 from kit.process import run_main, serve
 
 
@@ -13,6 +13,7 @@ def main() -> None:
     """Run the gateway until it is told to stop."""
     settings = GatewaySettings()
     logs.configure("gateway", settings.log_level)
+    failpoints.watch(settings.failpoints_file)
 
     async def run() -> None:
         gateway = compose(settings, committed())

@@ -16,6 +16,8 @@ from gateway.audit.checking import check_now_and_then
 from gateway.audit.recording import Recorder
 from gateway.audit.writing import Writer
 from gateway.contract import merged_document, own_document
+from gateway.deliveries.feeds import WEBHOOKS, OwnFeeds
+from gateway.deliveries.leading import Leading
 from gateway.docs import page
 from gateway.docs.merge import Document
 from gateway.door import Door
@@ -37,13 +39,15 @@ from gateway.proxy.replicas import Replica, Replicas
 from gateway.proxy.routing import Operation, RoutingTable
 from gateway.service import SERVICE
 from gateway.settings import GatewaySettings
+from gateway.webhooks.actions import Outfit
+from gateway.webhooks.vault import Vault
 from kit import identity
 from kit.database import Database
 from kit.health import database_checks
 from kit.metrics import WITHOUT_EVENTS, watch_pool
 from kit.ops import Health
 from kit.process import contract_application
-from kit.tasks import keep_running
+from kit.tasks import keep_running, stop
 
 _AUDIT_POOL = 4
 """Connections: for beginnings, for the chain, for the check and for the sweep, each one transaction at a time."""
@@ -92,6 +96,10 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
     own.state.audit_database = Database.of(settings, "kkb-gateway-audit", pool=_AUDIT_POOL, seconds=_AUDIT_SECONDS)
     own.state.audit_writer = Writer(own.state.audit_database, settings.total_seconds)
     own.state.recorder = Recorder(own.state.audit_writer, table.operations)
+    own.state.webhooks = Outfit(Vault.of(settings.webhook_key_file), settings.webhook_destinations)
+    signer: identity.Signer = own.state.signer
+    feeds = OwnFeeds(table, forwarder, lambda service: signer.mint(WEBHOOKS, service).encode())
+    own.state.leading = Leading.of(settings, own.state.webhooks, feeds)
     door = Door(
         table=table,
         forwarder=forwarder,
@@ -145,6 +153,11 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
         ),
         *(asyncio.create_task(job) for job in _audit_jobs(own)),
         asyncio.create_task(keep_running("the count of keys that expire", lambda: watch_expiry(own.state.database))),
+        *(
+            [asyncio.create_task(keep_running("webhooks", own.state.leading.run))]
+            if own.state.settings.webhook_sending
+            else []
+        ),
     ]
     first = asyncio.create_task(own.state.bootstrap.run())
     own.state.ceiling.start()
@@ -152,9 +165,8 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         own.state.ceiling.stop()
-        for task in (first, *own.state.tasks):
-            task.cancel()
-        await asyncio.gather(first, *own.state.tasks, return_exceptions=True)
+        await stop([first, *own.state.tasks])
+        await own.state.leading.close()
         for keys in issuers.values():
             await keys.close()
         for service in own.state.services.values():

@@ -1,7 +1,9 @@
 """All tables of the gateway, for migrations."""
 
 import gateway.audit.tables
-import gateway.keys.tables  # noqa: F401 - importing declares them
+import gateway.deliveries.tables
+import gateway.keys.tables
+import gateway.webhooks.tables  # noqa: F401 - importing declares them
 from gateway.orm import METADATA
 
 __all__ = ["METADATA"]

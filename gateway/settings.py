@@ -18,6 +18,7 @@ from gateway.proxy.dressing import DressingLimits
 from gateway.proxy.forwarding import ForwardLimits
 from gateway.proxy.origin import Network, parse_network
 from gateway.proxy.replicas import ReplicaLimits
+from gateway.webhooks.rules import Destinations
 from kit.settings import ProcessSettings
 
 _POOL, _FORWARD, _CEILING, _REPLICA, _BREAKER, _KEYS = (
@@ -51,6 +52,10 @@ Addresses = Annotated[tuple[HttpUrl, ...], NoDecode, BeforeValidator(_separated)
 
 _ORIGIN = r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?)$"
 Origins = Annotated[tuple[Annotated[str, Field(pattern=_ORIGIN)], ...], NoDecode, BeforeValidator(_separated_or_none)]
+
+
+def _ports(text: Any) -> Any:
+    return frozenset(int(one) for one in text.split(",") if one.strip()) if isinstance(text, str) else text
 
 
 class GatewaySettings(ProcessSettings):
@@ -117,6 +122,27 @@ class GatewaySettings(ProcessSettings):
     upstream_breaker_seconds: float = Field(
         _BREAKER.longest_seconds, ge=1, description="Longest time that a replica is left alone"
     )
+    webhook_key_file: Path = Field(
+        description="Keys that webhooks' secrets are encrypted with: 64 random hexadecimal digits a line, the newest first"
+    )
+    webhook_sending: bool = Field(
+        True, description="Whether this process may be the one that follows the feeds for webhooks and sends"
+    )
+    webhook_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        (), description="Networks that webhooks may point into although they are not public"
+    )
+    webhook_ports: Annotated[frozenset[int], NoDecode, BeforeValidator(_ports)] = Field(
+        frozenset({443, 8443}), description="Ports that webhooks may point at"
+    )
+    webhook_allow_http: bool = Field(False, description="Whether webhooks may point at http:// addresses")
+    webhook_ca_file: Path | None = Field(
+        None, description="Certificates (PEM) that webhooks' receivers may be vouched for by, beside the public ones"
+    )
+
+    @property
+    def webhook_destinations(self) -> Destinations:
+        """Where webhooks may point."""
+        return Destinations(self.webhook_allow_http, self.webhook_ports, self.webhook_networks)
 
     @property
     def urls(self) -> dict[str, list[str]]:

@@ -54,6 +54,7 @@ class Scope(StrEnum):
     AUDIT_READ = "audit:read"
     SELF_READ = "self:read"
     CHANGES_READ = "changes:read"
+    WEBHOOKS_MANAGE = "webhooks:manage"
     EVENTS_OPERATE = "events:operate"
 
 
@@ -66,6 +67,7 @@ _READ = {
     Scope.RULESETS_READ,
     Scope.RULESETS_EVALUATE,
     Scope.CHANGES_READ,
+    Scope.WEBHOOKS_MANAGE,
 }
 SCOPES_OF: dict[Role, frozenset[Scope]] = {
     Role.READER: frozenset(_READ),

@@ -109,6 +109,14 @@ class KeyUnknown(NotFound):
     slug, title = "key-unknown", "No key of this id is visible to you"
 
 
+class WebhookUnknown(NotFound):
+    slug, title = "webhook-unknown", "No webhook of this id is visible to you"
+
+
+class DeliveryUnknown(NotFound):
+    slug, title = "delivery-unknown", "No delivery of this id is in the webhook's log"
+
+
 class RulesetUnknown(NotFound):
     slug, title = "ruleset-unknown", "There is no ruleset of this id"
 

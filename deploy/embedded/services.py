@@ -64,6 +64,7 @@ class Surroundings:
                 "KKB_INTERVENTIONS_URL": f"http://127.0.0.1:{settings.interventions_port}",
                 "KKB_SCORING_URL": f"http://127.0.0.1:{settings.scoring_port}",
                 "KKB_ADMIN_KEY_FILE": str(self.admin_key_file),
+                "KKB_WEBHOOK_KEY_FILE": str(self.secrets_dir / "webhooks.key"),
             }
         return {**_from_env_file(), **os.environ, **own}
 

@@ -6,6 +6,7 @@ take each other's events.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -66,11 +67,16 @@ async def _start(stack: AsyncExitStack, servers: ThrowawayServers, nats_url: str
     for service in SERVICES:
         settings = ServiceSettings(database_url=databases[service.name], **common)
         urls[f"{service.name}_url"] = await _serve(stack, service, settings)
-    key_file = folder / "admin.key"
+    key_file, webhook_key = folder / "admin.key", folder / "webhooks.key"
+    webhook_key.write_text(secrets.token_hex(32))
     settings = GatewaySettings(
         database_url=servers.fresh_database("gateway"),
         identity_private_key_file=keys.private,
         admin_key_file=key_file,
+        webhook_key_file=webhook_key,
+        webhook_networks=("127.0.0.0/8",),
+        webhook_ports=frozenset({9, 443}),  # nobody listens on 9 (discard)
+        webhook_allow_http=True,
         **urls,
         **common,
     )

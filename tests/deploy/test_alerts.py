@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 import gateway.audit.metrics
+import gateway.deliveries.metrics
 import gateway.metrics
 import kit.metrics
 import services.registry.imports.metrics
@@ -27,6 +28,7 @@ MODULES = (
     kit.metrics,
     gateway.metrics,
     gateway.audit.metrics,
+    gateway.deliveries.metrics,
     services.registry.imports.metrics,
     services.scoring.assessments.metrics,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -79,12 +80,24 @@ def private_key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def webhook_key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The key that webhooks' secrets are encrypted with."""
+    path = tmp_path_factory.mktemp("webhooks") / "webhooks.key"
+    path.write_text(secrets.token_hex(32))
+    return path
+
+
 StartGateway = Callable[..., Awaitable[Running]]
 
 
 @pytest.fixture(scope="session")
 async def start_gateway(
-    servers: ThrowawayServers, public_key_file: Path, private_key_file: Path, tmp_path_factory: pytest.TempPathFactory
+    servers: ThrowawayServers,
+    public_key_file: Path,
+    private_key_file: Path,
+    webhook_key_file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[StartGateway]:
     """Start gateways; what a test does not set is away or new."""
     async with AsyncExitStack() as stack:
@@ -98,6 +111,8 @@ async def start_gateway(
                 "scoring_url": NOWHERE,
                 "identity_public_key_file": public_key_file,
                 "identity_private_key_file": private_key_file,
+                "webhook_key_file": webhook_key_file,
+                "webhook_sending": False,  # it would cost every gateway of the run some connections
                 **given,
             }
             settings = GatewaySettings(port=0, ops_port=0, **values)

@@ -99,6 +99,7 @@ class TestSetting:
                 "database_url": "postgresql+asyncpg://a:b@127.0.0.1:9/c",
                 "identity_public_key_file": "a",
                 "identity_private_key_file": "b",
+                "webhook_key_file": "c",
                 "registry_url": url,
                 "interventions_url": url,
                 "scoring_url": url,

@@ -1,0 +1,1 @@
+"""Webhooks: which systems want to be told of which events, and where."""

@@ -1,0 +1,64 @@
+"""Secrets that must be used again, encrypted at rest (AES-256-GCM): the database alone opens none of them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE_BYTES = 12
+_WRITTEN = re.compile(r"[0-9a-f]{64}")
+
+
+class KeyUnusable(Exception):
+    """The file does not hold keys; the process must not start and make secrets nobody can keep."""
+
+
+class SecretUnreadable(Exception):
+    """None of the keys opens a secret: the key file was replaced, or the row is another webhook's."""
+
+
+class Vault:
+    """Encrypts with the first key, decrypts with any. A secret is bound to its webhook: a row cannot take another's."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._ciphers = [AESGCM(key) for key in keys]
+
+    @classmethod
+    def of(cls, file: Path) -> Vault:
+        """The vault of a key file: a key of 64 hexadecimal digits a line, the newest first.
+
+        Raises:
+            KeyUnusable: there is none, or a line is something else.
+        """
+        try:
+            lines = file.read_text(encoding="ascii").split()
+        except (OSError, ValueError) as error:
+            raise KeyUnusable(f"the webhooks' key file {file} cannot be read: {error}") from error
+        if not lines or not all(_WRITTEN.fullmatch(line) and len(set(line)) > 1 for line in lines):
+            raise KeyUnusable(f"{file} must hold a key of 64 random hexadecimal digits a line")
+        return cls([bytes.fromhex(line) for line in lines])
+
+    def seal(self, secret: str, webhook: UUID) -> bytes:
+        """A secret as it is stored."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._ciphers[0].encrypt(nonce, secret.encode(), webhook.bytes)
+
+    def unseal(self, sealed: bytes, webhook: UUID) -> str:
+        """A stored secret.
+
+        Raises:
+            SecretUnreadable: see there.
+        """
+        nonce, content = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+        for cipher in self._ciphers:
+            try:
+                return cipher.decrypt(nonce, content, webhook.bytes).decode()
+            except InvalidTag:
+                continue
+        raise SecretUnreadable

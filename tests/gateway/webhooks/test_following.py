@@ -1,0 +1,116 @@
+"""Where events come from: the feeds, from now on, from a cursor, and when they were made anew."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from gateway.deliveries import store
+from kit.changes import cursor
+from kit.changes.cursor import Place as FeedPlace
+from tests.conftest import eventually
+from tests.gateway.webhooks.conftest import Scene
+
+
+async def test_from_a_cursor_on_and_then_with_the_others(scene: Scene) -> None:
+    owner, place = await scene.reader("81.03"), scene.receiver.place()
+    before = await scene.tell("Sebelum", "81.03")
+
+    async def read() -> str | None:
+        page = await scene.get(owner, "/changes/registry?limit=500")
+        return page["next_since"] if before in [item["event"]["subject"] for item in page["items"]] else None
+
+    since = await eventually(read)
+    await scene.tell("Sesudah", "81.03")
+    await scene.tell("Lain", "81.04")
+    webhook = await scene.make(owner, place, types=None, since={"registry": since})
+    assert webhook["catching_up"] == ["registry"]
+    await place.has(1)
+    await scene.tell("Kemudian", "81.03")
+    await place.has(2)
+    assert place.names == ["Sesudah", "Kemudian"]
+    assert (await scene.get(owner, f"/webhooks/{webhook['id']}"))["catching_up"] == []
+
+
+async def test_a_feed_made_anew_loses_nothing_and_repeats_nothing(scene: Scene) -> None:
+    owner, place = await scene.reader("81.03"), scene.receiver.place()
+    webhook = await scene.make(owner, place)
+    await scene.tell("Lama", "81.03")
+    await place.has(1)
+    # as if the database behind it had been replaced: what we hold is a place in another feed
+    other = cursor.write("registry", FeedPlace(uuid4(), 5))
+    await scene.sql("UPDATE webhook_feeds SET since = :since WHERE service = 'registry'", since=other)
+    await scene.tell("Baru", "81.03")
+    await place.has(3)
+    told, new = sorted(place.taken[1:], key=lambda taken: "name" in taken.event["data"])
+    assert (told.event["type"], told.event["data"]) == (
+        "id.kampungkb.gateway.feed-reset.v1",
+        {"service": "registry"},
+    )
+    assert told.signed_by(webhook["secret"])
+    assert new.event["data"]["name"] == "Baru"
+
+    async def settled() -> bool:
+        return not await scene.sql("SELECT 1 FROM webhook_feeds WHERE anew_after IS NOT NULL OR since IS NULL")
+
+    await eventually(settled)
+    await scene.tell("Terbaru", "81.03")
+    await place.has(4)
+    assert sorted(map(str, place.names)) == ["Baru", "Lama", "None", "Terbaru"]
+
+
+async def test_what_breaks_off_before_the_commit_is_read_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, place = await scene.reader("81.03"), scene.receiver.place()
+    webhook = await scene.make(owner, place)
+    broken: list[int] = []
+    log = store.log
+
+    async def break_off(*arguments: Any) -> list[int]:
+        logged = await log(*arguments)
+        if logged and not broken:
+            broken.extend(logged)
+            raise ConnectionResetError
+        return logged
+
+    monkeypatch.setattr(store, "log", break_off)
+    code = await scene.tell("Utuh", "81.03")
+    await place.has(1)
+    assert broken
+    assert [one["region_code"] for one in await scene.deliveries(owner, webhook["id"])] == [code]
+    assert place.names == ["Utuh"]
+
+
+async def test_the_log_goes_back_thirty_days(scene: Scene) -> None:
+    owner, place = await scene.reader("81.03"), scene.receiver.place()
+    webhook = await scene.make(owner, place)
+    await scene.tell("Usang", "81.03")
+    await scene.tell("Masih", "81.03")
+    old, kept = await scene.until_state(owner, webhook["id"], "delivered", 2)
+    for table, column, number in (
+        ("webhook_deliveries", "message_id", old["message_id"]),
+        ("webhook_messages", "id", old["message_id"]),
+    ):
+        await scene.sql(f"UPDATE {table} SET logged_at = now() - interval '31 days' WHERE {column} = :id", id=number)
+    await scene.running.gateway.own.state.leading._clean()
+    assert await scene.deliveries(owner, webhook["id"]) == [kept]
+    assert not await scene.sql("SELECT 1 FROM webhook_attempts WHERE delivery_id = :id", id=old["id"])
+
+
+async def test_a_lost_leader_is_followed_by_another(scene: Scene) -> None:
+    holder = (
+        "SELECT pid FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE application_name = 'kkb-webhooks' "
+        "AND locktype = 'advisory' AND granted AND datname = current_database()"
+    )
+    ((old,),) = await scene.sql(holder)
+    await scene.sql("SELECT pg_terminate_backend(:pid)", pid=old)
+
+    async def led_again() -> bool:
+        return [pid for (pid,) in await scene.sql(holder)] not in ([], [old])
+
+    await eventually(led_again)
+    owner, place = await scene.reader("81.03"), scene.receiver.place()
+    await scene.make(owner, place)
+    await scene.tell("Pengganti", "81.03")
+    await place.has(1)
