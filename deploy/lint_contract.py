@@ -57,6 +57,8 @@ def breaches(document: Document) -> list[str]:
     for where, operation in _operations(document):
         found += (f"{where}: {text}" for text in _of_an_operation(document, operation))
     for name, schema in document["components"]["schemas"].items():
+        if not re.fullmatch(r"[A-Z][A-Za-z0-9]*", name) or schema.get("title") != name:
+            found.append(f"{name}: not CamelCase, or not its own title")
         found += (f"{name}: {text}" for text in _of_a_schema(document, schema))
     return found
 

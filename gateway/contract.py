@@ -10,6 +10,7 @@ import contracts
 from gateway.docs.answers import shared_responses, with_the_doors_answers
 from gateway.docs.examples import with_examples
 from gateway.docs.merge import Document, merge
+from gateway.docs.naming import with_plain_names
 from gateway.service import SERVICE
 from kit.access import SCOPES_OF
 from kit.openapi import WHOLE_COUNTRY, contract, operations
@@ -108,6 +109,6 @@ def merged_document(registry: Document, interventions: Document, scoring: Docume
     answered = {
         name: with_the_doors_answers(document, forwarded=name != SERVICE.name) for name, document in documents.items()
     }
-    whole = with_examples(merge(answered, _INFO, _SCHEMES))
+    whole = with_examples(with_plain_names(merge(answered, _INFO, _SCHEMES)))
     whole["components"] = dict(sorted({**whole["components"], "responses": shared_responses()}.items()))
     return whole
