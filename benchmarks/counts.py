@@ -65,6 +65,7 @@ def row(village: UUID, code: str, dice: random.Random) -> dict[str, Any]:
         "village_class": dice.choice(CLASSES),
         "scores": {f"indicator_{place}": dice.randint(1, 4) for place in range(12)},
         "indexes": {name: f"{dice.randint(100, 400) / 100:.2f}" for name in DIMENSIONS},
+        "reasons": {},
         "answered": answered,
         "asked": 39,
         "simulated": True,
@@ -73,6 +74,7 @@ def row(village: UUID, code: str, dice: random.Random) -> dict[str, Any]:
         "distance": None,
         "newest_periods": periods if answered else {},
         "readiness": dict.fromkeys(("pokja", "secretariat", "rumah_dataku"), True),
+        "due_on": None,
     }
 
 
