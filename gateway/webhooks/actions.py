@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.deliveries import metrics
 from gateway.deliveries import store as deliveries
+from gateway.keys.actions import Repeatable
 from gateway.webhooks import rules, store
 from gateway.webhooks.owners import standing
 from gateway.webhooks.rules import Destinations, Unsuitable
@@ -27,14 +28,6 @@ from kit.ids import uuid7
 
 MOST_EACH = 50
 """Webhooks of one owner that have not ended: each costs a connection and a line of the log for every event."""
-
-
-@dataclass(frozen=True)
-class Repeatable:
-    """An Idempotency-Key and the digest of the request it came with."""
-
-    key: str
-    digest: bytes
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gateway.keys.actions import Repeatable
 from gateway.webhooks import actions, store
 from gateway.webhooks.actions import Issued, Outfit
 from gateway.webhooks.schemas import (
@@ -68,7 +69,7 @@ async def create_webhook(
     """
     once = None
     if idempotency_key is not None:
-        once = actions.Repeatable(idempotency_key, hashlib.sha256(await request.body()).digest())
+        once = Repeatable(idempotency_key, hashlib.sha256(await request.body()).digest())
     issued = await actions.create_webhook(session, manager, draft, outfit, once)
     response.headers["Location"] = f"{API}/webhooks/{issued.webhook.id}"
     if issued.secret is None:
