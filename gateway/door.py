@@ -111,7 +111,10 @@ class Door:
         logs.request_id.set(call.request_id.decode())
         logs.traceparent.set(call.trace[0][1].decode())
         metrics.IN_FLIGHT.inc()
+        begun = self._ceiling.begin()
         try:
+            if not begun:
+                raise Unavailable(TOO_MUCH)  # noqa: TRY301 - answered as every problem is
             await self._carry_out(call, scope, receive, send, started)
         except ClientGone:
             call.failure = "client_gone"
@@ -124,12 +127,12 @@ class Door:
             await _refuse_defect(call, error, scope, receive, send)
         finally:
             metrics.IN_FLIGHT.dec()
+            if begun:
+                self._ceiling.finish()
             self._observe(call, loop.time() - started)
             self._recorder.note(call)
 
     async def _carry_out(self, call: Call, scope: Scope, receive: Receive, send: Send, now: float) -> None:
-        if not self._ceiling.begin():
-            raise Unavailable(TOO_MUCH)
         if not _QUERY.fullmatch(scope["query_string"]):
             raise BadPath("the query is not written plainly")
         path = scope["raw_path"].decode("latin-1")

@@ -19,9 +19,9 @@ class CeilingLimits(BaseModel):
 
     lag_seconds: float = Field(0.1, gt=0, description="How late the event loop may be")
     tick_seconds: float = Field(0.05, gt=0, description="How often that is looked at")
-    least: int = Field(32, ge=1, description="Requests begun within a tick whatever the lag")
+    least: int = Field(16, ge=1, description="Requests begun within a tick whatever the lag")
     most: int = Field(
-        512, ge=1, description="Requests begun within a tick even without lag: what comes at once piles up"
+        256, ge=1, description="Requests begun within a tick even without lag: what comes at once piles up"
     )
 
 
@@ -46,9 +46,9 @@ class Ceiling:
     def __init__(self, limits: CeilingLimits) -> None:
         self.limits = limits
         self._rate = math.inf
-        """Requests begun a second; infinite while there is no overload."""
+        """Requests that may be begun a second; infinite while there is no overload."""
         self._left = math.inf
-        self._begun = 0
+        self._finished = 0
         self._refused = 0
         self._late = 0
         self._ticked_at = 0.0
@@ -61,13 +61,16 @@ class Ceiling:
         return self._left < 1
 
     def begin(self) -> bool:
-        """Whether one more request may be begun; it counts as begun then."""
+        """Whether one more request may be begun; whoever begins one says `finish` when it is over."""
         if self._left < 1:
             self.refuse()
             return False
         self._left -= 1
-        self._begun += 1
         return True
+
+    def finish(self) -> None:
+        """A request that was begun is over."""
+        self._finished += 1
 
     def refuse(self) -> None:
         """Count a request that was refused."""
@@ -98,7 +101,7 @@ class Ceiling:
         tick = self.limits.tick_seconds
         lag = max(elapsed - tick, 0.0)
         LAG.set(lag)
-        done = self._begun / elapsed
+        done = self._finished / elapsed
         if lag > self.limits.lag_seconds:
             self._late += _LATE_TICKS if lag > _VERY_LATE * self.limits.lag_seconds else 1
             if self._late >= _LATE_TICKS:
@@ -107,7 +110,7 @@ class Ceiling:
             self._late = 0
             self._rate = self._raised(done)
         self._left = min(self._rate * tick, self.limits.most)
-        self._begun = self._refused = 0
+        self._finished = self._refused = 0
 
     def _raised(self, done: float) -> float:
         """A little more than before; no ceiling at all once nobody was refused and there is ample room."""

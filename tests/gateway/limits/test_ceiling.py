@@ -13,8 +13,11 @@ def ceiling() -> Ceiling:
 
 
 def offer(ceiling: Ceiling, requests: int) -> int:
-    """How many of them were begun."""
-    return sum(ceiling.begin() for _ in range(requests))
+    """How many of them were begun, and finished before the next tick."""
+    begun = sum(ceiling.begin() for _ in range(requests))
+    for _ in range(begun):
+        ceiling.finish()
+    return begun
 
 
 class TestCeiling:
@@ -62,6 +65,12 @@ class TestCeiling:
             begun.append(taken / elapsed)
             assert elapsed < 1.0 or len(begun) < 20
         assert 1500 < sum(begun[200:]) / 200 <= 2000
+
+    def test_what_was_begun_and_hangs_is_not_what_it_can_do(self, ceiling: Ceiling) -> None:
+        for _ in range(1000):
+            ceiling.begin()
+        ceiling.look(1.0)
+        assert offer(ceiling, 10_000) == 10
 
     def test_a_loop_that_is_very_late_need_not_be_late_twice(self, ceiling: Ceiling) -> None:
         offer(ceiling, 1000)
