@@ -27,7 +27,7 @@ from services.interventions.service import SERVICE as INTERVENTIONS
 from services.registry.service import SERVICE as REGISTRY
 from services.scoring.service import SERVICE as SCORING
 from tests.conftest import eventually
-from tests.gateway.conftest import listening
+from tests.gateway.conftest import PATIENT_SECONDS, listening
 
 SERVICES = (REGISTRY, INTERVENTIONS, SCORING)
 
@@ -77,6 +77,7 @@ async def _start(stack: AsyncExitStack, servers: ThrowawayServers, nats_url: str
         webhook_networks=("127.0.0.0/8",),
         webhook_ports=frozenset({9, 443}),  # nobody listens on 9 (discard)
         webhook_allow_http=True,
+        ceiling_lag_seconds=PATIENT_SECONDS,
         **urls,
         **common,
     )

@@ -25,6 +25,8 @@ from kit.identity import private_pem
 from tests.callers import SIGNING_KEY
 from tests.conftest import eventually
 
+PATIENT_SECONDS = 60.0
+"""How late a gateway of the tests may be before it sheds: a busy machine must not decide what a test is answered."""
 NOWHERE = "http://127.0.0.1:9"
 """Port 9 (discard): nobody listens."""
 
@@ -113,6 +115,7 @@ async def start_gateway(
                 "identity_private_key_file": private_key_file,
                 "webhook_key_file": webhook_key_file,
                 "webhook_sending": False,  # it would cost every gateway of the run some connections
+                "ceiling_lag_seconds": PATIENT_SECONDS,
                 **given,
             }
             settings = GatewaySettings(port=0, ops_port=0, **values)
