@@ -8,7 +8,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import audit, dead_letters, determinations, import_siga, imports, keys, rebuild, recompute, rulesets, webhooks
+from cli import (
+    accounts,
+    audit,
+    dead_letters,
+    determinations,
+    import_siga,
+    imports,
+    keys,
+    rebuild,
+    recompute,
+    rulesets,
+    webhooks,
+)
 from cli.access import DEFAULT_URL, Access
 from cli.assessments import list_assessments
 from cli.changes import show_changes
@@ -80,6 +92,7 @@ app.add_typer(determinations.app, name="determinations")
 app.add_typer(rulesets.app, name="rulesets")
 app.add_typer(imports.app, name="imports")
 app.add_typer(keys.app, name="keys")
+app.add_typer(accounts.app, name="accounts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(dead_letters.app, name="dead-letters")

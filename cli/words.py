@@ -8,6 +8,13 @@ PROBLEMS = {
     "forbidden": "Peran kunci ini tidak mengizinkan tindakan tersebut",
     "address-forbidden": "Kunci ini tidak boleh dipakai dari alamat Anda",
     "grants-unclear": "Hak Anda untuk tindakan ini berlaku di beberapa wilayah yang terpisah",
+    "cross-origin": "Perubahan dengan sesi harus datang dari halaman platform ini sendiri",
+    "client-refused": "Id atau rahasia kunci tidak dikenal atau tidak berlaku lagi",
+    "token-request-refused": "Permintaan token tidak sesuai ketentuan",
+    "sign-in-refused": "Nama masuk, sandi, atau kode tidak benar",
+    "account-unknown": "Akun tidak ditemukan, atau haknya melampaui wilayah Anda",
+    "session-unknown": "Sesi tidak ditemukan",
+    "login-taken": "Nama masuk ini sudah dipakai akun lain",
     "region-forbidden": "Wilayah ini di luar wilayah kunci Anda",
     "not-found": "Tidak ditemukan",
     "village-unknown": "Kampung KB tidak ditemukan, atau di luar wilayah Anda",
@@ -46,6 +53,8 @@ PROBLEMS = {
     "internal": "Kesalahan pada platform; sebutkan nomor permintaan kepada pengelola",
 }
 """By the last part of a problem's type."""
+
+ACCOUNT_STATUSES = {"active": "aktif", "invited": "menunggu sandi", "disabled": "nonaktif"}
 
 CLASSES = {"dasar": "Dasar", "berkembang": "Berkembang", "mandiri": "Mandiri", "berkelanjutan": "Berkelanjutan"}
 NOT_ASSESSABLE = "Tidak dapat dinilai"

@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from gateway.accounts.passwords import Passwords
 from gateway.admission import Admission, Check, Credential
 from gateway.audit.checking import check_now_and_then
 from gateway.audit.recording import Recorder
@@ -38,7 +39,11 @@ from gateway.proxy.origin import Origin
 from gateway.proxy.replicas import Replica, Replicas
 from gateway.proxy.routing import Operation, RoutingTable
 from gateway.service import SERVICE
+from gateway.sessions.book import SessionBook
+from gateway.sessions.rules import PLAIN_COOKIE, SECURE_COOKIE
+from gateway.sessions.store import CHANNEL as SESSIONS_CHANNEL
 from gateway.settings import GatewaySettings
+from gateway.tokens.access_tokens import AccessTokens
 from gateway.webhooks.actions import Outfit
 from gateway.webhooks.vault import Vault
 from kit import identity
@@ -83,6 +88,12 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
         settings.oidc_key_limits,
         plain_http=settings.oidc_plain_http,
     )
+    own.state.tokens = AccessTokens(
+        own.state.signer, identity.AcceptedKeys.of_file(settings.identity_public_key_file), own.state.keyring
+    )
+    own.state.sessions = SessionBook(database, settings.session_limits)
+    own.state.session_cookie = PLAIN_COOKIE if settings.session_plain_http else SECURE_COOKIE
+    own.state.passwords = Passwords()
     own.state.bootstrap = Bootstrap(database, settings.admin_key_file)
     own.state.verify_identity = identity.Verifier(
         identity.AcceptedKeys.of_file(settings.identity_public_key_file), SERVICE.name
@@ -104,7 +115,7 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
         table=table,
         forwarder=forwarder,
         own=own,
-        admit=Admission(_checks(own), Identities(own.state.signer)),
+        admit=Admission(_checks(own), Identities(own.state.signer), own.state.session_cookie),
         origin=Origin(settings.trusted_proxies),
         limits=Limits(settings.quotas, settings.strangers),
         ceiling=own.state.ceiling,
@@ -117,8 +128,15 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
 
 def _checks(own: FastAPI) -> dict[Credential, Check]:
     oidc: TokenVerifier = own.state.oidc
-    trusting: dict[Credential, Check] = {Credential.OIDC: lambda token, _client: oidc.check(token)} if oidc.keys else {}
-    return {Credential.KEY: own.state.keyring.check, **trusting}
+    book: SessionBook = own.state.sessions
+    keyring: Keyring = own.state.keyring
+    trusting: dict[Credential, Check] = {Credential.OIDC: lambda text, _client: oidc.check(text)} if oidc.keys else {}
+    return {
+        Credential.KEY: keyring.check,
+        Credential.TOKEN: own.state.tokens.check,
+        Credential.SESSION: lambda text, _client: book.check(text),
+        **trusting,
+    }
 
 
 def _services(settings: GatewaySettings) -> dict[str, Replicas]:
@@ -141,11 +159,16 @@ def _table(documents: Mapping[str, Document]) -> RoutingTable:
 @asynccontextmanager
 async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
     keyring: Keyring = own.state.keyring
+    book: SessionBook = own.state.sessions
     issuers: Mapping[str, IssuerKeys] = own.state.oidc.keys
     dsn = str(own.state.settings.database_url).replace("+asyncpg", "", 1)
     own.state.tasks = [
         asyncio.create_task(keep_running("the listener for revoked keys", lambda: keyring.listen(dsn))),
         asyncio.create_task(keep_running("the note of keys' use", keyring.note_use)),
+        asyncio.create_task(
+            keep_running("the listener for ended sessions", lambda: book.remembered.listen(dsn, SESSIONS_CHANNEL))
+        ),
+        asyncio.create_task(keep_running("the care of sessions", book.keep)),
         *(asyncio.create_task(keep_running(f"the keys of {name}", keys.keep_fresh)) for name, keys in issuers.items()),
         *(
             asyncio.create_task(keep_running(f"the watch of {service.service}", service.watch))
@@ -172,6 +195,7 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
         for service in own.state.services.values():
             service.close()
         await keyring.write_use()
+        await book.write_use()
         await own.state.recorder.close()
         await own.state.audit_database.close()
         await own.state.database.close()

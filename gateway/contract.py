@@ -12,6 +12,7 @@ from gateway.docs.examples import with_examples
 from gateway.docs.merge import Document, merge
 from gateway.docs.naming import with_plain_names
 from gateway.service import SERVICE
+from gateway.sessions.rules import SECURE_COOKIE
 from kit.access import SCOPES_OF
 from kit.openapi import WHOLE_COUNTRY, contract, operations
 from kit.process import contract_application
@@ -29,7 +30,9 @@ _INFO = {
         "intervensi perangkat daerah dan mitra, serta klasifikasi (dasar, berkembang, mandiri, berkelanjutan) "
         "beserta alasannya.\n\n"
         "**Kunci.** Setiap permintaan memerlukan kunci API, dikirim sebagai `Authorization: Bearer kkb_...` atau "
-        "`X-API-Key: kkb_...`. Kunci diberikan oleh administrator; kunci menentukan peran dan wilayah Anda.\n\n"
+        "`X-API-Key: kkb_...`. Kunci diberikan oleh administrator; kunci menentukan peran dan wilayah Anda. Orang masuk "
+        "dengan token penyedia identitas kantornya, atau dengan sandi dan sesi (`POST /api/v1/sessions`). Hanya satu "
+        "macam tanda pengenal dalam satu permintaan.\n\n"
         "**Wilayah** memakai kode Kemendagri (`33.26.01.2001` atau `3326012001`), bukan kode BPS.\n\n"
         '**Jawaban tiga nilai.** `null` berarti belum dilaporkan; tidak pernah berarti "tidak" atau nol.\n\n'
         "**Menulis.** Kirim `Idempotency-Key` pada POST agar permintaan dapat diulang dengan aman, dan `If-Match` "
@@ -50,6 +53,12 @@ _SCHEMES = {
         "in": "header",
         "name": "X-API-Key",
         "description": "Kunci API yang sama, bagi sistem yang tidak dapat mengirim `Authorization`",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": SECURE_COOKIE,
+        "description": "Sesi orang yang masuk dengan sandi (`POST /api/v1/sessions`)",
     },
     "token": {
         "type": "http",

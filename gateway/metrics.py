@@ -45,6 +45,19 @@ KEYS_EXPIRING = Gauge("kkb_keys_expiring", "Keys in use that expire within thirt
 KEYS_EXPIRING.set(UNKNOWN)
 
 
+TOKENS_ISSUED = Counter("kkb_gateway_tokens_issued_total", "Access tokens issued to systems")
+TOKENS_REFUSED = Counter("kkb_gateway_tokens_refused_total", "Access tokens, or asking for one, refused", ["reason"])
+for _reason in ("expired", "invalid", "replaced", "client", "request"):
+    TOKENS_REFUSED.labels(_reason)
+SIGN_INS = Counter(
+    "kkb_gateway_sign_ins_total", "Attempts to sign in, or to set a password, by what became of them", ["outcome"]
+)
+SESSIONS = Gauge("kkb_gateway_sessions", "Sessions that are open, in all processes together")
+for _outcome in ("ok", "refused", "throttled"):
+    SIGN_INS.labels(_outcome)
+SESSIONS.set(UNKNOWN)
+
+
 class _Aging(Protocol):
     @property
     def age(self) -> float:

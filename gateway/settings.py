@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, HttpUrl
+from pydantic import BeforeValidator, Field, HttpUrl, model_validator
 from pydantic_settings import NoDecode
 
 from gateway.limits.buckets import QUOTA, Quota
@@ -18,16 +18,18 @@ from gateway.proxy.dressing import DressingLimits
 from gateway.proxy.forwarding import ForwardLimits
 from gateway.proxy.origin import Network, parse_network
 from gateway.proxy.replicas import ReplicaLimits
+from gateway.sessions.book import SessionLimits
 from gateway.webhooks.rules import Destinations
 from kit.settings import ProcessSettings
 
-_POOL, _FORWARD, _CEILING, _REPLICA, _BREAKER, _KEYS = (
+_POOL, _FORWARD, _CEILING, _REPLICA, _BREAKER, _KEYS, _SESSION = (
     PoolLimits(),
     ForwardLimits(),
     CeilingLimits(),
     ReplicaLimits(),
     BreakerLimits(),
     KeyLimits(),
+    SessionLimits(),
 )
 
 
@@ -81,6 +83,11 @@ class GatewaySettings(ProcessSettings):
     limit_strangers: str = _quota("600/60", "what is open to everybody, and bad credentials, per address")
     ceiling_lag_seconds: float = Field(
         _CEILING.lag_seconds, gt=0, description="How late the event loop may be before requests are refused"
+    )
+    session_seconds: float = Field(_SESSION.longest, gt=0, description="Longest session, however much it is used")
+    session_idle_seconds: float = Field(_SESSION.idle, ge=60, description="Longest time without a request")
+    session_plain_http: bool = Field(
+        False, description="Development only: sessions over plain http; the gateway must then listen on loopback"
     )
     oidc_file: Path | None = Field(
         None, description="JSON file of the identity providers that are trusted, and what their claims grant"
@@ -170,6 +177,19 @@ class GatewaySettings(ProcessSettings):
     def ceiling_limits(self) -> CeilingLimits:
         """When the gateway as a whole has too much to do."""
         return CeilingLimits(lag_seconds=self.ceiling_lag_seconds)
+
+    @model_validator(mode="after")
+    def _plain_http_stays_here(self) -> Self:
+        if self.session_plain_http and self.host not in {"127.0.0.1", "::1", "localhost"}:
+            raise ValueError(
+                "KKB_SESSION_PLAIN_HTTP needs KKB_HOST on loopback: a session must not cross a network in clear"
+            )
+        return self
+
+    @property
+    def session_limits(self) -> SessionLimits:
+        """How long sessions last."""
+        return SessionLimits(longest=self.session_seconds, idle=self.session_idle_seconds)
 
     @property
     def oidc_key_limits(self) -> KeyLimits:

@@ -53,13 +53,16 @@ class Scope(StrEnum):
     KEYS_MANAGE = "keys:manage"
     AUDIT_READ = "audit:read"
     SELF_READ = "self:read"
+    SELF_WRITE = "self:write"
+    ACCOUNTS_MANAGE = "accounts:manage"
     CHANGES_READ = "changes:read"
     WEBHOOKS_MANAGE = "webhooks:manage"
     EVENTS_OPERATE = "events:operate"
 
 
+_ONESELF = {Scope.SELF_READ, Scope.SELF_WRITE}
 _READ = {
-    Scope.SELF_READ,
+    *_ONESELF,
     Scope.REGIONS_READ,
     Scope.VILLAGES_READ,
     Scope.INTERVENTIONS_READ,
@@ -93,7 +96,7 @@ SCOPES_OF: dict[Role, frozenset[Scope]] = {
         }
     ),
     Role.ADMINISTRATOR: frozenset(Scope),
-    Role.OPERATOR: frozenset({Scope.SELF_READ, Scope.CHANGES_READ, Scope.EVENTS_OPERATE}),
+    Role.OPERATOR: frozenset(_ONESELF | {Scope.CHANGES_READ, Scope.EVENTS_OPERATE}),
 }
 """The one table of roles and scopes; gateway and services both read it."""
 
@@ -290,3 +293,8 @@ def requires(scope: Scope, *, whole_country: bool = False) -> Any:
         whole_country: whether it must allow it in the whole country, because the operation concerns all of it.
     """
     return Security(known_national_caller if whole_country else known_caller, scopes=[scope.value])
+
+
+def requires_anywhere(scope: Scope) -> Any:
+    """Access rule of an endpoint that is about the caller himself: it is enough that a grant allows it somewhere."""
+    return Security(known_principal, scopes=[scope.value])

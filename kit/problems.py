@@ -53,6 +53,12 @@ class InternalProblem(Problem):
     """A defect of ours; the log has the request id."""
 
 
+class TokenRequestRefused(Problem):
+    """RFC 6749, 5.2; its `error` stands in the problem document beside ours."""
+
+    status, slug, title = 400, "token-request-refused", "This is no request for a token"
+
+
 class BadPath(Problem):
     """An address that two parsers could read differently is refused before anybody reads it."""
 
@@ -73,6 +79,14 @@ class Unauthenticated(Problem):
     status, slug, title = 401, "unauthenticated", "Who are you? A valid key or token is needed"
 
 
+class ClientRefused(Unauthenticated):
+    slug, title = "client-refused", "No key of this id and secret opens the door"
+
+
+class SignInRefused(Unauthenticated):
+    slug, title = "sign-in-refused", "This does not let you in"
+
+
 class Forbidden(Problem):
     status, slug, title = 403, "forbidden", "Your role does not allow this operation"
 
@@ -83,6 +97,10 @@ class AddressForbidden(Forbidden):
 
 class GrantsUnclear(Forbidden):
     slug, title = "grants-unclear", "Your grants for this operation are for regions side by side"
+
+
+class CrossOrigin(Forbidden):
+    slug, title = "cross-origin", "Another site's page must not change anything in your name"
 
 
 class RegionForbidden(Problem):
@@ -117,6 +135,14 @@ class DeliveryUnknown(NotFound):
     slug, title = "delivery-unknown", "No delivery of this id is in the webhook's log"
 
 
+class AccountUnknown(NotFound):
+    slug, title = "account-unknown", "No account of this id is visible to you"
+
+
+class SessionUnknown(NotFound):
+    slug, title = "session-unknown", "You have no such session"
+
+
 class RulesetUnknown(NotFound):
     slug, title = "ruleset-unknown", "There is no ruleset of this id"
 
@@ -139,6 +165,10 @@ class RequestTimeout(Problem):
 
 class Conflict(Problem):
     status, slug, title = 409, "conflict", "This contradicts what is already recorded"
+
+
+class LoginTaken(Conflict):
+    slug, title = "login-taken", "Another account has this login"
 
 
 class AlreadyResolved(Conflict):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Security
+from fastapi import APIRouter, Request
 
 from gateway.callers.schemas import Me
-from kit.access import Principal, Scope, known_principal
+from kit.access import Principal, Scope, requires_anywhere
 
 router = APIRouter(tags=["callers"])
 
-Myself = Annotated[Principal, Security(known_principal, scopes=[Scope.SELF_READ.value])]
+Myself = Annotated[Principal, requires_anywhere(Scope.SELF_READ)]
 
 
 @router.get("/me")

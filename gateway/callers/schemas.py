@@ -50,10 +50,10 @@ Grants = Annotated[list[GrantIn], Field(min_length=1, max_length=_MOST_GRANTS), 
 class Me(BaseModel):
     """Who you are to the platform, and what you may do where."""
 
-    id: str = Field(description="Id of your key, or what your person is called here: `oidc:...`")
+    id: str = Field(description="Id of your key, or what your person is called here: `account:...`, `oidc:...`")
     name: str
     credential: Credential = Field(
-        description="What you came with: `key`; `oidc`, a token of your office's identity provider"
+        description="What you came with: `key`; `token`, issued here for a key; `session`, the cookie of a sign-in here; `oidc`, a token of your office's identity provider"
     )
     roles: list[Role]
     scopes: list[Scope]

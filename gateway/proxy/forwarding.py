@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Message, Receive, Send
 
 from gateway.audit.rules import Entry
+from gateway.identities import Admitted
 from gateway.metrics import COMPRESSED, RETRIES
 from gateway.proxy import compression
 from gateway.proxy.connections import Exchange, Pool
@@ -73,6 +74,8 @@ class Call:
     caller_id: str | None = None
     principal: Principal | None = None
     """Who calls; None of a stranger."""
+    admitted: Admitted | None = None
+    """Whom his credential let in."""
     credential: str | None = None
     """What the caller showed: its kind, never itself."""
     begun: Entry | None = None

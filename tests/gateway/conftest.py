@@ -143,3 +143,9 @@ async def _is_ready(gateway: Gateway) -> bool:
 async def gateway(start_gateway: StartGateway) -> Running:
     """A gateway without services behind it."""
     return await start_gateway()
+
+
+@pytest.fixture(scope="session")
+async def office(start_gateway: StartGateway) -> Running:
+    """A gateway where people sign in, more often than strangers may from one address."""
+    return await start_gateway(limit_sign_in="100000/60", limit_strangers="100000/60")

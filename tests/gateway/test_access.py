@@ -204,10 +204,12 @@ class TestTable:
             for name, rule in TABLE["operations"].items()
             if not name.startswith("GET ") and not rule["public"]
         }
+        oneself = {"change_my_password", "end_my_session", "end_all_my_sessions", "sign_out"}
+        assert all(oneself <= may[role] for role in Role)
         own_webhooks = {name for name in changing if "webhook" in name or name.startswith("redeliver_")}
         assert own_webhooks <= may[Role.READER]
         assert not own_webhooks & may[Role.OPERATOR]
-        asking = {"ask_what_if", "evaluate_villages"} | own_webhooks
+        asking = {"ask_what_if", "evaluate_villages"} | own_webhooks | oneself
         assert may[Role.READER] & changing <= asking
         reports = {"report_profile", "report_population", "report_family_planning"}
         assert may[Role.REPORTER] & changing - asking == reports
@@ -218,7 +220,7 @@ class TestTable:
         assert not may[Role.ASSESSOR] & (reports | records)
         assert {"requeue_scoring_dead_letter", "start_scoring_rebuild"} <= may[Role.OPERATOR]
         assert not may[Role.OPERATOR] & {"list_villages", "get_assessment", "list_interventions"}
-        for name in ("issue_key", "list_keys", "revoke_key"):
+        for name in ("issue_key", "list_keys", "revoke_key", "open_account", "reset_password"):
             assert [role for role in Role if name in may[role]] == [Role.ADMINISTRATOR]
         national = {rule["operation_id"] for rule in TABLE["operations"].values() if rule["whole_country"]}
         assert {
@@ -230,7 +232,8 @@ class TestTable:
 
     def test_public_is_only_what_nobody_needs_a_key_for(self) -> None:
         public = {name for name, rule in TABLE["operations"].items() if rule["public"]}
-        assert public <= {"GET /api/v1/openapi.json"}
+        ways_in = {"POST /api/v1/sessions", "POST /api/v1/passwords", "POST /api/v1/token"}
+        assert public <= {"GET /api/v1/openapi.json"} | ways_in
 
 
 class TestNoRule:

@@ -90,9 +90,9 @@ async def test_the_contract_is_open_and_names_every_way_in(gateway: Running) -> 
     document = answer.json()
     assert document["openapi"] == "3.1.0"
     assert document["servers"] == [{"url": "/"}]
-    assert set(document["components"]["securitySchemes"]) == {"key", "key_header", "token"}
+    assert set(document["components"]["securitySchemes"]) == {"key", "key_header", "session", "token"}
     assert document["paths"]["/api/v1/me"]["get"]["security"] == [
-        {way: ["self:read"]} for way in ("key", "key_header", "token")
+        {way: ["self:read"]} for way in ("key", "key_header", "session", "token")
     ]
     assert "Kampung" in document["info"]["title"]
 

@@ -237,4 +237,4 @@ async def test_a_key_is_not_waited_for_longer_than_a_request(start_gateway: Star
 
 
 async def _listens(running: Running) -> bool:
-    return running.gateway.own.state.keyring._listening
+    return running.gateway.own.state.keyring.remembered.listening

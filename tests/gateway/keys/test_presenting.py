@@ -45,7 +45,7 @@ class TestOpening:
             "name": "Pemantau",
             "credential": "key",
             "roles": ["operator"],
-            "scopes": ["changes:read", "events:operate", "self:read"],
+            "scopes": ["changes:read", "events:operate", "self:read", "self:write"],
             "region": "76",
             "grants": [{"role": "operator", "region": "76"}],
         }

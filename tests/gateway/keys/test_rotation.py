@@ -101,7 +101,7 @@ class TestRotate:
         assert await opens(gateway, key["key"]) is None
         soon = clock.now() - timedelta(seconds=1)
         await rows(gateway, "UPDATE api_keys SET old_secret_until = :t WHERE id = :i RETURNING 1", t=soon, i=key["id"])
-        gateway.gateway.own.state.keyring.forget_all()
+        gateway.gateway.own.state.keyring.remembered.forget_all()
         assert await opens(gateway, key["key"]) == "this key was replaced by one with a new secret"
         assert await opens(gateway, rotated["key"]) is None
         assert (await step(gateway, key)).status_code == 200
@@ -161,7 +161,7 @@ async def test_other_processes_hear_of_it(start_gateway: StartGateway) -> None:
     key = await one.issue("reader")
 
     async def listens() -> bool:
-        return bool(other.gateway.own.state.keyring._listening)
+        return bool(other.gateway.own.state.keyring.remembered.listening)
 
     await eventually(listens)
     assert await opens(other, key["key"]) is None
