@@ -12,6 +12,9 @@ report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 if .venv/bin/uv tool run --quiet pip-audit --disable-pip --require-hashes --progress-spinner off -r "$LOCK" >"$report" 2>&1; then
     cat "$report"
+    if grep -q 'could not be audited' "$report"; then
+        echo "audit incomplete: this index tells nothing of vulnerabilities of the packages named above."
+    fi
 elif grep -Eq 'ConnectionError|ServiceError|Failed to connect|Max retries|HTTPError' "$report"; then
     echo "audit skipped: the index of vulnerabilities does not answer."
 else

@@ -74,7 +74,8 @@ class Operation:
         path = self.template
         for one in self.declared.get("parameters", ()):
             if one["in"] == "path":
-                value = given.get(one["name"], "0190c9a4-0000-7000-8000-000000000000")
+                number = one["schema"].get("type") == "integer"
+                value = given.get(one["name"], "1" if number else "0190c9a4-0000-7000-8000-000000000000")
                 path = path.replace("{" + one["name"] + "}", value)
         return path
 
