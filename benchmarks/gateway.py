@@ -30,6 +30,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI, Request, Response
 
+from deploy.embedded.secrets import kept_password
 from deploy.embedded.throwaway import throwaway_servers
 from deploy.identity_keys import IdentityKeys
 from kit.observe import Observed
@@ -320,6 +321,7 @@ def our_gateway(service: int, folder: Path) -> Iterator[Way]:
     """The gateway as it is deployed, with a real key; quotas so large that they are counted and never used up."""
     keys = IdentityKeys(folder / "secrets")
     keys.make()
+    kept_password(folder / "webhooks.key")
     port = free_port()
     url = f"http://127.0.0.1:{service}"
     with throwaway_servers() as servers:
@@ -329,6 +331,7 @@ def our_gateway(service: int, folder: Path) -> Iterator[Way]:
             "KKB_DATABASE_URL": servers.fresh_database("gateway"),
             "KKB_IDENTITY_PRIVATE_KEY_FILE": str(keys.private),
             "KKB_IDENTITY_PUBLIC_KEY_FILE": str(keys.public),
+            "KKB_WEBHOOK_KEY_FILE": str(folder / "webhooks.key"),
             "KKB_ADMIN_KEY_FILE": str(folder / "admin.key"),
             **{f"KKB_{name}_URL": url for name in ("REGISTRY", "INTERVENTIONS", "SCORING")},
             "KKB_LIMIT_READ": "100000000/60",

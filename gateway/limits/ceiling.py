@@ -30,6 +30,7 @@ _LATE_TICKS = 2
 _VERY_LATE = 5.0
 """So many times later than allowed is no hiccup."""
 _DOWN, _UP = 0.9, 1.05
+_SOON_SECONDS = 0.25
 _AMPLE = 2.0
 
 
@@ -49,6 +50,7 @@ class Ceiling:
         """Requests that may be begun a second; infinite while there is no overload."""
         self._left = math.inf
         self._finished = 0
+        self._in_flight = 0
         self._refused = 0
         self._late = 0
         self._ticked_at = 0.0
@@ -66,11 +68,13 @@ class Ceiling:
             self.refuse()
             return False
         self._left -= 1
+        self._in_flight += 1
         return True
 
     def finish(self) -> None:
         """A request that was begun is over."""
         self._finished += 1
+        self._in_flight -= 1
 
     def refuse(self) -> None:
         """Count a request that was refused."""
@@ -105,12 +109,24 @@ class Ceiling:
         if lag > self.limits.lag_seconds:
             self._late += _LATE_TICKS if lag > _VERY_LATE * self.limits.lag_seconds else 1
             if self._late >= _LATE_TICKS:
-                self._rate = max(min(self._rate, done) * _DOWN, self.limits.least / tick)
+                self._rate = self._lowered(done, lag)
         else:
             self._late = 0
             self._rate = self._raised(done)
         self._left = min(self._rate * tick, self.limits.most)
         self._finished = self._refused = 0
+
+    def _lowered(self, done: float, lag: float) -> float:
+        """What is finished, a little less, while more is under way than is finished soon, or the loop is very late.
+
+        Else it is refusing that makes it late, and to begin less would help nobody.
+        """
+        backlog = self._in_flight > done * _SOON_SECONDS
+        if self._rate == math.inf or backlog or lag > _SOON_SECONDS:
+            lower = min(self._rate, done) * _DOWN
+        else:
+            lower = self._rate * _UP
+        return max(lower, self.limits.least / self.limits.tick_seconds)
 
     def _raised(self, done: float) -> float:
         """A little more than before; no ceiling at all once nobody was refused and there is ample room."""
