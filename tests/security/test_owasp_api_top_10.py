@@ -143,13 +143,25 @@ class TestApi3BrokenObjectPropertyLevelAuthorization:
         assert not re.search(r"secret_hash|digest|[0-9a-f]{64}", answer.text)
 
     def test_no_answer_has_a_member_for_a_secret_or_a_contact(self) -> None:
-        told_once = {"KeyIssued", "KeyRotated", "WebhookIssued", "WebhookRotated"}
+        told_once = {"KeyIssued.key", "WebhookIssued.secret"}
         words = re.compile(r"(^|_)(secret|password|hash|phone|email|nik|nip|contact)($|_)")
-        for name, schema in CONTRACT["components"]["schemas"].items():
-            for member in schema.get("properties", {}):
-                if name.endswith(("In", "Change")) or name in told_once or member.endswith(("_until", "_at")):
-                    continue
-                assert not words.search(member), f"{name}.{member}"
+        answered = reachable([one.declared["responses"] for one in OPERATIONS])
+        assert "KeyOut" in answered
+        for name in answered:
+            for member in CONTRACT["components"]["schemas"][name].get("properties", {}):
+                if f"{name}.{member}" not in told_once and not member.endswith(("_until", "_at")):
+                    assert not words.search(member), f"{name}.{member}"
+
+
+def reachable(part: Any) -> set[str]:
+    """Names of the schemas that a part of the contract refers to, and those to others."""
+    found: set[str] = set()
+    left = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(part)))
+    while left:
+        found |= left
+        schemas = [CONTRACT["components"]["schemas"][name] for name in left]
+        left = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(schemas))) - found
+    return found
 
 
 class TestApi4UnrestrictedResourceConsumption:
