@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.accounts import rules, store, throttle
 from gateway.accounts.passwords import Passwords
-from gateway.accounts.schemas import AccountChange, AccountIn, AccountStatus, PasswordByCode, status_of
+from gateway.accounts.schemas import AccountChange, AccountIn, AccountStatus, PasswordByCodeIn, status_of
 from gateway.accounts.tables import Account
 from gateway.audit.rules import common_region
 from gateway.callers.schemas import GrantIn
@@ -108,7 +108,7 @@ async def end_sessions(session: AsyncSession, account: Account) -> None:
 
 
 async def set_password_by_code(
-    database: Database, passwords: Passwords, given: PasswordByCode, address: str
+    database: Database, passwords: Passwords, given: PasswordByCodeIn, address: str
 ) -> Account:
     """Set a password with a one-time code; the code is used up by it. Gives the account.
 

@@ -15,7 +15,7 @@ from gateway.accounts.schemas import (
     AccountIn,
     AccountInvited,
     AccountOut,
-    PasswordByCode,
+    PasswordByCodeIn,
     PasswordChange,
 )
 from gateway.keys.actions import Repeatable
@@ -143,7 +143,7 @@ async def end_sessions_of_account(
     openapi_extra={"security": []},
     responses=problems(SignInRefused, CrossOrigin, TooMany),
 )
-async def set_password_by_code(given: PasswordByCode, request: Request) -> None:
+async def set_password_by_code(given: PasswordByCodeIn, request: Request) -> None:
     """Set the password of an account with its one-time code; then sign in. The code is used up, open sessions end."""
     state, call = request.app.state, request.scope["call"]
     from_our_own_page(call.headers, silent=True)

@@ -92,7 +92,7 @@ class AccountFilters(ListFilters):
     login: Login | None = Field(None, description="The account of exactly this login")
 
 
-class PasswordByCode(BaseModel):
+class PasswordByCodeIn(BaseModel):
     """A password, set with the one-time code of an invitation or a reset."""
 
     model_config = ConfigDict(extra="forbid")

@@ -10,7 +10,7 @@ from gateway.keys import rules as keys
 from gateway.metrics import TOKENS_REFUSED
 from gateway.proxy.headers import Headers
 from gateway.tokens import rules
-from gateway.tokens.schemas import AccessToken, TokenRequest
+from gateway.tokens.schemas import AccessToken, TokenIn
 from kit.problems import AddressForbidden, ClientRefused, TokenRequestRefused, TooMany, Unauthenticated, problems
 
 router = APIRouter(prefix="/token", tags=["tokens"])
@@ -23,7 +23,7 @@ _CHALLENGE = {"WWW-Authenticate": 'Basic realm="kampung-kb"', "Cache-Control": "
     openapi_extra={"security": []},
     responses=problems(TokenRequestRefused, ClientRefused, AddressForbidden, TooMany),
 )
-async def issue_token(given: Annotated[TokenRequest, Form()], request: Request, response: Response) -> AccessToken:
+async def issue_token(given: Annotated[TokenIn, Form()], request: Request, response: Response) -> AccessToken:
     """Issue an access token for 15 minutes to a system that shows the id and secret of its key (RFC 6749, 4.4).
 
     They stand in `Authorization: Basic` or in the form. Refusals say `error` as RFC 6749 (5.2) has it, in a problem document.
@@ -41,7 +41,7 @@ async def issue_token(given: Annotated[TokenRequest, Form()], request: Request, 
     return AccessToken(access_token=token, token_type="Bearer", expires_in=rules.LIFE_SECONDS)  # noqa: S106
 
 
-def _check_request(given: TokenRequest) -> None:
+def _check_request(given: TokenIn) -> None:
     if not given.grant_type:
         raise _refused("invalid_request", "grant_type is missing")
     if given.grant_type != "client_credentials":
@@ -50,7 +50,7 @@ def _check_request(given: TokenRequest) -> None:
         raise _refused("invalid_scope", "a token may do what its key may; for less, ask for a key with less")
 
 
-def _client(given: TokenRequest, headers: Headers) -> rules.Client:
+def _client(given: TokenIn, headers: Headers) -> rules.Client:
     shown = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
     if len(shown) > 1 or (shown and given.client_secret is not None):
         raise _refused("invalid_request", "id and secret stand in one place only")

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class TokenRequest(BaseModel):
+class TokenIn(BaseModel):
     """What a client asks for, as a form. Its id and secret stand here or in `Authorization: Basic`, not in both."""
 
     model_config = ConfigDict(extra="ignore")  # RFC 6749, 3.2: unrecognised parameters must be ignored
