@@ -53,6 +53,8 @@ _THROWAWAY = {
     "full_page_writes": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    # The gateways and platforms of a test run stay until its end, some dozens of processes' pools in one.
+    "max_connections": "600",
 }
 
 
