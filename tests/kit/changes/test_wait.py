@@ -29,15 +29,17 @@ LONG = 25
 """The longest wait: a test that depends on its end would be seen to hang."""
 
 
-def waiters() -> float:
+def waiters(feed: Feed) -> int:
+    """How many wait in this service. The metric is of the process, which may have other feeds with other followers."""
     value = REGISTRY.get_sample_value("kkb_changes_waiters")
     assert value is not None
-    return value
+    assert value >= feed.watch._waiting
+    return feed.watch._waiting
 
 
-async def until_waiting(number: int) -> None:
+async def until_waiting(feed: Feed, number: int) -> None:
     async def there() -> bool:
-        return waiters() == number
+        return waiters(feed) == number
 
     await eventually(there)
 
@@ -51,16 +53,16 @@ async def waiting(feed: Feed) -> AsyncIterator[Waiting]:
     tasks: list[asyncio.Task[dict[str, Any]]] = []
 
     async def start(**query: Any) -> asyncio.Task[dict[str, Any]]:
-        before = waiters()
+        before = waiters(feed)
         tasks.append(asyncio.create_task(feed.page(wait=LONG, **query)))
-        await until_waiting(int(before) + 1)
+        await until_waiting(feed, before + 1)
         return tasks[-1]
 
     yield start
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await until_waiting(0)
+    await until_waiting(feed, 0)
 
 
 async def test_what_is_there_is_answered_at_once_without_waiting(feed: Feed) -> None:
@@ -69,7 +71,7 @@ async def test_what_is_there_is_answered_at_once_without_waiting(feed: Feed) -> 
     await feed.commit(one)
     await feed.head()
     assert ids(await feed.page(since=since, wait=LONG))[0] == str(one.id)
-    assert waiters() == 0
+    assert waiters(feed) == 0
 
 
 async def test_the_answer_comes_with_the_event(feed: Feed, waiting: Waiting) -> None:
@@ -165,11 +167,11 @@ async def test_a_client_that_hangs_up_frees_its_seat(feed: Feed) -> None:
         query, headers = {"since": since, "wait": LONG}, caller("reader")
         async with httpx.AsyncClient() as client:
             asking = asyncio.create_task(client.get(url, params=query, headers=headers))
-            await until_waiting(1)
+            await until_waiting(feed, 1)
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
         async with asyncio.timeout(LONG / 2):
-            await until_waiting(0)
+            await until_waiting(feed, 0)
 
 
 async def test_events_answered_are_counted(feed: Feed) -> None:
@@ -188,7 +190,7 @@ async def test_a_process_that_drains_lets_everybody_go_at_once(start_feed: Start
     async with start_feed() as feed:
         since = await feed.head()
         tasks = [asyncio.create_task(feed.page(since=since, wait=LONG)) for _ in range(3)]
-        await until_waiting(3)
+        await until_waiting(feed, 3)
         health = health_of(app_of(feed.client))
         health.drain()
         assert health.draining
