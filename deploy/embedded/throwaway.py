@@ -137,12 +137,12 @@ def _hold(folder: Path) -> int:
 def _sweep(place: Path) -> None:
     """Removes the folders of processes that were killed; those in use are locked."""
     for folder in place.glob(f"{_PREFIX}*"):
-        if folder.stat().st_uid != os.geteuid():
-            continue
         try:
+            if folder.stat().st_uid != os.geteuid():
+                continue
             descriptor = os.open(folder / "lock", os.O_RDWR)
         except FileNotFoundError:
-            continue  # just being made
+            continue  # just being made, or just being removed
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
