@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 
 from gateway.identities import Admitted, Identities
-from gateway.proxy.forwarding import Call
+from gateway.proxy.calls import Call
 from gateway.proxy.headers import Headers
 from gateway.proxy.routing import Operation
 from gateway.sessions.presenting import from_our_own_page, presented_session

@@ -12,9 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.limits.ceiling import TOO_MUCH, Ceiling
 from gateway.limits.charging import Limits
+from gateway.proxy.calls import Call
 from gateway.proxy.dressing import Dressing, dressed
 from gateway.proxy.failures import ClientGone, UpstreamFailure
-from gateway.proxy.forwarding import Call, Forwarder
+from gateway.proxy.forwarding import Forwarder
 from gateway.proxy.headers import IDENTITY, Headers, for_service, request_id, trace
 from gateway.proxy.origin import Origin
 from gateway.proxy.routing import Operation, RoutingTable

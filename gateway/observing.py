@@ -8,7 +8,7 @@ from functools import lru_cache
 from prometheus_client import Counter, Histogram
 
 from gateway.metrics import FAILURES, SERVICE_ANSWERS
-from gateway.proxy.forwarding import Call
+from gateway.proxy.calls import Call
 from kit import metrics
 
 log = logging.getLogger("access")

@@ -13,9 +13,9 @@ from gateway.limits.ceiling import CeilingLimits
 from gateway.limits.classes import LimitClass
 from gateway.oidc.issuer_keys import KeyLimits
 from gateway.proxy.breaker import BreakerLimits
+from gateway.proxy.calls import ForwardLimits
 from gateway.proxy.connections import PoolLimits
 from gateway.proxy.dressing import DressingLimits
-from gateway.proxy.forwarding import ForwardLimits
 from gateway.proxy.origin import Network, parse_network
 from gateway.proxy.replicas import ReplicaLimits
 from gateway.sessions.book import SessionLimits
@@ -37,27 +37,23 @@ def _quota(text: str, what: str) -> Any:
     return Field(text, pattern=f"^{QUOTA}$", description=f"requests/seconds: {what}")
 
 
-def _networks(text: Any) -> Any:
-    return tuple(parse_network(one) for one in text.split(",") if one.strip()) if isinstance(text, str) else text
+def _network(text: Any) -> Any:
+    return parse_network(text) if isinstance(text, str) else text
 
 
 def _separated(text: Any) -> Any:
-    return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
+    return [part for one in text.split(",") if (part := one.strip())] if isinstance(text, str) else text
 
 
-def _separated_or_none(text: Any) -> Any:
-    return [part for part in _separated(text) if part] if isinstance(text, str) else text
+Separated = BeforeValidator(_separated)
+"""Several values in one variable of the environment, separated by commas."""
 
-
-Addresses = Annotated[tuple[HttpUrl, ...], NoDecode, BeforeValidator(_separated), Field(min_length=1)]
-
+Addresses = Annotated[tuple[HttpUrl, ...], NoDecode, Separated, Field(min_length=1)]
+Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], NoDecode, Separated]
+Ports = Annotated[frozenset[int], NoDecode, Separated]
 
 _ORIGIN = r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?)$"
-Origins = Annotated[tuple[Annotated[str, Field(pattern=_ORIGIN)], ...], NoDecode, BeforeValidator(_separated_or_none)]
-
-
-def _ports(text: Any) -> Any:
-    return frozenset(int(one) for one in text.split(",") if one.strip()) if isinstance(text, str) else text
+Origins = Annotated[tuple[Annotated[str, Field(pattern=_ORIGIN)], ...], NoDecode, Separated]
 
 
 class GatewaySettings(ProcessSettings):
@@ -72,7 +68,7 @@ class GatewaySettings(ProcessSettings):
     admin_key_file: Path | None = Field(
         None, description="Where the first administrator's key is written (mode 0600) when there is no valid one"
     )
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+    trusted_proxies: Networks = Field(
         (), description="Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto count"
     )
     key_cache_seconds: float = Field(30.0, gt=0, description="How long a checked key is remembered; revocation is told")
@@ -135,12 +131,10 @@ class GatewaySettings(ProcessSettings):
     webhook_sending: bool = Field(
         True, description="Whether this process may be the one that follows the feeds for webhooks and sends"
     )
-    webhook_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+    webhook_networks: Networks = Field(
         (), description="Networks that webhooks may point into although they are not public"
     )
-    webhook_ports: Annotated[frozenset[int], NoDecode, BeforeValidator(_ports)] = Field(
-        frozenset({443, 8443}), description="Ports that webhooks may point at"
-    )
+    webhook_ports: Ports = Field(frozenset({443, 8443}), description="Ports that webhooks may point at")
     webhook_allow_http: bool = Field(False, description="Whether webhooks may point at http:// addresses")
     webhook_ca_file: Path | None = Field(
         None, description="Certificates (PEM) that webhooks' receivers may be vouched for by, beside the public ones"

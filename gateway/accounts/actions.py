@@ -16,8 +16,8 @@ from gateway.accounts.schemas import AccountChange, AccountIn, AccountStatus, Pa
 from gateway.accounts.tables import Account
 from gateway.audit.rules import common_region
 from gateway.callers.schemas import GrantIn
-from gateway.keys.actions import Repeatable
 from gateway.metrics import SIGN_INS
+from gateway.repeatable import Repeatable
 from gateway.sessions import store as sessions
 from kit import clock, problems
 from kit.access import Caller, Grant, Principal, Role
@@ -37,7 +37,7 @@ class Invited:
 
 
 async def open_account(session: AsyncSession, caller: Caller, draft: AccountIn, once: Repeatable | None) -> Invited:
-    """Open an account. Its own idempotency, as of keys: kit's keeps answers, and this answer holds a code.
+    """Open an account; the same request again answers it without its code.
 
     Raises:
         RegionForbidden: a grant would reach beyond the caller's region.
@@ -52,8 +52,7 @@ async def open_account(session: AsyncSession, caller: Caller, draft: AccountIn, 
     replayed = await store.find_replayed(session, caller.id, once.key) if once else None
     if once is None or replayed is None:
         raise problems.LoginTaken
-    if replayed.request_digest != once.digest:
-        raise problems.KeyReused
+    once.require_same(replayed.request_digest)
     return Invited(replayed, None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from gateway.accounts.schemas import (
     PasswordByCodeIn,
     PasswordChange,
 )
-from gateway.keys.actions import Repeatable
+from gateway.repeatable import OnlyOnce, mark_replayed
 from gateway.sessions.book import SessionBook, session_of
 from gateway.sessions.presenting import from_our_own_page
 from gateway.sessions.routes import page_of_sessions
@@ -26,7 +25,6 @@ from gateway.sessions.schemas import SessionFilters, SessionOut
 from kit.access import Caller, Principal, Scope, requires, requires_anywhere
 from kit.database import Session
 from kit.etags import IfMatch, etag
-from kit.idempotency import Key as IdempotencyKey
 from kit.paging import Page, page_of
 from kit.problems import (
     AccountUnknown,
@@ -54,18 +52,14 @@ async def open_account(
     draft: AccountIn,
     manager: AccountManager,
     session: Session,
-    request: Request,
     response: Response,
-    idempotency_key: IdempotencyKey = None,
+    once: OnlyOnce,
 ) -> AccountInvited:
     """Open an account. Its one-time code is in this answer and nowhere else: hand it over yourself."""
-    once = None
-    if idempotency_key is not None:
-        once = Repeatable(idempotency_key, hashlib.sha256(await request.body()).digest())
     invited = await actions.open_account(session, manager, draft, once)
     response.headers["Location"] = f"/api/v1/accounts/{invited.account.id}"
     if invited.code is None:
-        response.headers["Idempotency-Replayed"] = "true"
+        mark_replayed(response)
     return _invited(invited, response)
 
 

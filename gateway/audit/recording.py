@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gateway.audit.rules import SUMMED_UP, AuditKind, Entry, Refusals, common_region, kind_of, region_of, resource_of
 from gateway.audit.writing import Writer
-from gateway.proxy.forwarding import Call
+from gateway.proxy.calls import Call
 from gateway.proxy.routing import Operation
 from kit import clock
 from kit.ids import uuid7

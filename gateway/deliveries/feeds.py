@@ -14,8 +14,9 @@ import orjson
 from starlette.types import Message as AsgiMessage
 
 from gateway.deliveries.store import Message
+from gateway.proxy.calls import Call
 from gateway.proxy.failures import ClientGone, UpstreamFailure
-from gateway.proxy.forwarding import Call, Forwarder
+from gateway.proxy.forwarding import Forwarder
 from gateway.proxy.headers import request_id, trace
 from gateway.proxy.routing import Operation, RoutingTable
 from kit import API

@@ -14,18 +14,11 @@ from gateway.keys import rules, store
 from gateway.keys.schemas import KeyChange, KeyIn, KeyStatus, RotationIn, status_of
 from gateway.keys.tables import ApiKey
 from gateway.proxy.origin import address_of, lies_in, parse_network
+from gateway.repeatable import Repeatable
 from kit import clock, problems
 from kit.access import Caller
 from kit.etags import require_match
 from kit.ids import uuid7
-
-
-@dataclass(frozen=True)
-class Repeatable:
-    """An Idempotency-Key and the digest of the request it came with."""
-
-    key: str
-    digest: bytes
 
 
 @dataclass(frozen=True)
@@ -37,7 +30,7 @@ class Issued:
 
 
 async def issue_key(session: AsyncSession, caller: Caller, draft: KeyIn, once: Repeatable | None) -> Issued:
-    """Issue a key. Its own idempotency, because kit's keeps answers and this answer holds a secret.
+    """Issue a key; the same request again answers it without its secret.
 
     Raises:
         RegionForbidden: the key would reach beyond its issuer's region.
@@ -52,8 +45,7 @@ async def issue_key(session: AsyncSession, caller: Caller, draft: KeyIn, once: R
         return Issued(ApiKey(**row), rules.written(row["id"], secret))
     assert once is not None
     key = await store.find_replayed(session, caller.id, once.key)
-    if key.request_digest != once.digest:
-        raise problems.KeyReused
+    once.require_same(key.request_digest)
     return Issued(key, None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated
 from uuid import UUID
 
@@ -12,11 +11,11 @@ from gateway.keys import actions, store
 from gateway.keys.keyring import Keyring
 from gateway.keys.schemas import KeyChange, KeyFilters, KeyIn, KeyIssued, KeyOut, KeyRotated, RotationIn
 from gateway.keys.tables import ApiKey
+from gateway.repeatable import OnlyOnce, mark_replayed
 from kit import clock
 from kit.access import Caller, Scope, requires
 from kit.database import Session
 from kit.etags import IfMatch, etag
-from kit.idempotency import Key as IdempotencyKey
 from kit.paging import Page, page_of
 from kit.problems import Conflict, KeyReused, KeyUnknown, PreconditionRequired, RegionForbidden, Stale, problems
 
@@ -31,19 +30,15 @@ async def issue_key(
     draft: KeyIn,
     manager: KeyManager,
     session: Session,
-    request: Request,
     response: Response,
-    idempotency_key: IdempotencyKey = None,
+    once: OnlyOnce,
 ) -> KeyIssued:
     """Issue a key. The key itself is in this answer and nowhere else."""
-    once = None
-    if idempotency_key is not None:
-        once = actions.Repeatable(idempotency_key, hashlib.sha256(await request.body()).digest())
     issued = await actions.issue_key(session, manager, draft, once)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Location"] = f"/api/v1/keys/{issued.key.id}"
     if issued.written is None:
-        response.headers["Idempotency-Replayed"] = "true"
+        mark_replayed(response)
     return KeyIssued(key=issued.written, **KeyOut.of(issued.key, clock.now()).model_dump())
 
 

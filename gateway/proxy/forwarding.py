@@ -1,4 +1,4 @@
-"""One request to a service and its answer back to the client, streamed both ways."""
+"""One request to a service, its body streamed, to one replica after another where that changes nothing."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Message, Receive, Send
 
-from gateway.audit.rules import Entry
-from gateway.identities import Admitted
-from gateway.metrics import COMPRESSED, RETRIES
-from gateway.proxy import compression
+from gateway.metrics import RETRIES
+from gateway.proxy.answering import send_on
+from gateway.proxy.calls import Call, ForwardLimits
 from gateway.proxy.connections import Exchange, Pool
-from gateway.proxy.dressing import dressed
 from gateway.proxy.failures import (
     Busy,
     ClientGone,
@@ -26,10 +23,9 @@ from gateway.proxy.failures import (
     Unreachable,
     UpstreamFailure,
 )
-from gateway.proxy.headers import IDENTITY, Headers, first, for_client, for_service
+from gateway.proxy.headers import IDENTITY, Headers, first, for_service
 from gateway.proxy.replicas import Replica, Replicas
 from gateway.proxy.routing import Operation
-from kit.access import Principal
 from kit.deadlines import REMAINING_HEADER
 from kit.problems import Problem, RequestTimeout, TooLarge
 
@@ -43,74 +39,7 @@ _JITTER_SECONDS = 0.02
 _UNAVAILABLE = 503
 _REMAINING = REMAINING_HEADER.encode()
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_WITHOUT_BODY = frozenset({204, 304})
 _IDEMPOTENT = _SAFE | {"PUT", "DELETE"}
-
-
-class ForwardLimits(BaseModel):
-    """What one request may cost."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    body_bytes: int = Field(32 * 1024 * 1024, ge=0, description="Largest request body")
-    total_seconds: float = Field(300.0, gt=0, description="Longest exchange, both bodies included")
-    compress_bytes: int = Field(1024, ge=0, description="Least size of an answer that is compressed; 0: none is")
-
-
-@dataclass(slots=True)
-class Call:
-    """A client's request on its way, and what became of it."""
-
-    method: str
-    target: bytes
-    """Path and query exactly as the client wrote them."""
-    headers: Headers
-    client: str
-    scheme: str
-    request_id: bytes
-    trace: Headers
-    operation: Operation | None = None
-    identity: bytes | None = None
-    caller_id: str | None = None
-    principal: Principal | None = None
-    """Who calls; None of a stranger."""
-    admitted: Admitted | None = None
-    """Whom his credential let in."""
-    credential: str | None = None
-    """What the caller showed: its kind, never itself."""
-    begun: Entry | None = None
-    """What the audit trail holds of it already."""
-    added: Headers = field(init=False)
-    """Headers that the door adds to the answer."""
-    deadline: float = 0.0
-    """Loop time at which the exchange as a whole is over."""
-    status: int = 0
-    """Status sent to the client; 0 while nothing was sent."""
-    sent: int = 0
-    """Bytes of the answer's body sent to the client."""
-    failure: str | None = None
-    """Kind of the failure, for the metric and the log."""
-    announced_length: int | None = field(init=False)
-    """Content-Length of the request, None where it is chunked; 0 where there is no body."""
-    unread: bool = field(init=False)
-    """Whether some of the request's body has not been read yet."""
-
-    def __post_init__(self) -> None:
-        chunked = first(self.headers, b"transfer-encoding") is not None
-        self.announced_length = None if chunked else int(first(self.headers, b"content-length") or 0)
-        self.unread = self.announced_length != 0
-        self.added = [(b"x-request-id", self.request_id)]
-
-    @property
-    def media_type(self) -> bytes | None:
-        """Content-Type of the request's body; None where there is none, or it does not say."""
-        return first(self.headers, b"content-type") if self.announced_length != 0 else None
-
-    def most_bytes(self, limits: ForwardLimits) -> int:
-        """Largest body of this request."""
-        shape = self.operation.shape if self.operation is not None else None
-        stated = shape.most_bytes if shape is not None else None
-        return limits.body_bytes if stated is None else min(stated, limits.body_bytes)
 
 
 @dataclass(slots=True)
@@ -253,7 +182,7 @@ class Forwarder:
             breaker.succeeded()
             if exchange.status == _UNAVAILABLE and attempt.repeatable(None):
                 return "unavailable"
-            await _answer(call, exchange, self.limits, send)
+            await send_on(call, exchange, self.limits, send)
         except (Busy, Draining):
             breaker.abandoned()
             raise
@@ -392,50 +321,6 @@ def _end(call: Call, error: Problem | UpstreamFailure) -> None:
         call.failure = error.kind
     if not call.status:
         raise error
-
-
-async def _answer(call: Call, exchange: Exchange, limits: ForwardLimits, send: Send) -> None:
-    """Send the answer on. What is complete already leaves in one go, and its connection is free before that."""
-    part = exchange.take()
-    more = not exchange.complete
-    if call.method == "HEAD" or not more:
-        part, more = (b"" if call.method == "HEAD" else part), False
-        exchange.close()
-    headers = for_client(exchange.headers)
-    if exchange.status in _WITHOUT_BODY:
-        # It may state a length, of the body that is not sent; uvicorn would wait for that body and then complain.
-        headers = [(name, value) for name, value in headers if name != b"content-length"]
-        headers = compression.confirmed(headers, first(call.headers, b"if-none-match") or b"")
-    squeezing = None
-    if compression.is_compressible(exchange.status, headers):
-        headers, squeezing = _squeezed(call, headers, limits.compress_bytes)
-    if squeezing is not None:
-        part = squeezing.part(part, last=not more)
-        if not more:
-            headers.append((b"content-length", b"%d" % len(part)))
-    call.status = exchange.status
-    await send({"type": "http.response.start", "status": exchange.status, "headers": dressed(headers, call.added)})
-    while more:
-        if part:
-            call.sent += len(part)
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-        part = await exchange.part()
-        more = not exchange.complete
-        if squeezing is not None:
-            part = squeezing.part(part, last=not more)
-    exchange.close()
-    call.sent += len(part)
-    await send({"type": "http.response.body", "body": part, "more_body": False})
-
-
-def _squeezed(call: Call, headers: Headers, least: int) -> tuple[Headers, compression.Squeezing | None]:
-    """Headers of an answer that can be compressed, and what compresses it, if that is worth while for this client."""
-    headers = compression.varying(headers)
-    length = int(first(headers, b"content-length") or 0)
-    if call.method == "HEAD" or not least or length < least or not compression.accepts_gzip(call.headers):
-        return headers, None
-    COMPRESSED.inc()
-    return compression.squeezed(headers), compression.Squeezing()
 
 
 def _head(call: Call, body: _Body, pool: Pool) -> bytes:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.deliveries import metrics
 from gateway.deliveries import store as deliveries
-from gateway.keys.actions import Repeatable
+from gateway.repeatable import Repeatable
 from gateway.webhooks import rules, store
 from gateway.webhooks.owners import standing
 from gateway.webhooks.rules import Destinations, Unsuitable
@@ -49,7 +49,7 @@ class Issued:
 async def create_webhook(
     session: AsyncSession, caller: Caller, draft: WebhookIn, outfit: Outfit, once: Repeatable | None
 ) -> Issued:
-    """Make a webhook. Its own idempotency, because kit's keeps answers and this answer holds a secret.
+    """Make a webhook; the same request again answers it without its secret.
 
     Raises:
         RegionForbidden: it would see beyond its owner's region.
@@ -64,14 +64,13 @@ async def create_webhook(
     there = await store.lock_owner(session, caller.id)
     replayed = await store.find_replayed(session, caller.id, once.key) if once else None
     if once is not None and replayed is not None:
-        if replayed.request_digest != once.digest:
-            raise problems.KeyReused
+        once.require_same(replayed.request_digest)
         return Issued(replayed, None)
     if isinstance(await standing(session, caller.id), Reason):
         raise problems.Conflict("a webhook belongs to a key of this platform: it is checked anew before every event")
     if there >= MOST_EACH:
         raise problems.Conflict(f"you have {there} webhooks already, as many as one owner may have")
-    await store.insert_once(session, row)
+    await store.add(session, row)
     await store.begin_at(session, row["id"], draft.since)
     await store.wake(session)
     return Issued(Webhook(**row), secret)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway.keys.actions import Repeatable
+from gateway.repeatable import OnlyOnce, mark_replayed
 from gateway.webhooks import actions, store
 from gateway.webhooks.actions import Issued, Outfit
 from gateway.webhooks.schemas import (
@@ -26,7 +25,6 @@ from kit import API, clock
 from kit.access import Caller, Scope, requires
 from kit.database import Session
 from kit.etags import IfMatch, etag
-from kit.idempotency import Key as IdempotencyKey
 from kit.paging import Page, page_of
 from kit.problems import (
     Conflict,
@@ -59,21 +57,17 @@ async def create_webhook(
     manager: WebhookManager,
     session: Session,
     outfit: ItsOutfit,
-    request: Request,
     response: Response,
-    idempotency_key: IdempotencyKey = None,
+    once: OnlyOnce,
 ) -> WebhookIssued:
     """Make a webhook: events are sent to an address of yours, signed as Standard Webhooks says.
 
     The secret is in this answer and nowhere else. Without `since` it begins now.
     """
-    once = None
-    if idempotency_key is not None:
-        once = Repeatable(idempotency_key, hashlib.sha256(await request.body()).digest())
     issued = await actions.create_webhook(session, manager, draft, outfit, once)
     response.headers["Location"] = f"{API}/webhooks/{issued.webhook.id}"
     if issued.secret is None:
-        response.headers["Idempotency-Replayed"] = "true"
+        mark_replayed(response)
     return await _issued(session, issued, response)
 
 

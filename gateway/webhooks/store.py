@@ -8,7 +8,6 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -75,10 +74,9 @@ async def lock_owner(session: AsyncSession, owner_id: str) -> int:
     return int((await session.execute(sa.select(sa.func.count()).select_from(Webhook).where(living))).scalar_one())
 
 
-async def insert_once(session: AsyncSession, row: dict[str, Any]) -> bool:
-    """Insert a webhook; False when its owner has used the same Idempotency-Key before."""
-    statement = insert(Webhook).values(row).on_conflict_do_nothing(index_elements=["owner_id", "idempotency_key"])
-    return (await session.execute(statement.returning(col(Webhook.id)))).scalar() is not None
+async def add(session: AsyncSession, row: dict[str, Any]) -> None:
+    """Insert a webhook; whoever calls holds its owner's, so nobody else uses the same Idempotency-Key now."""
+    await session.execute(sa.insert(Webhook).values(row))
 
 
 async def find_replayed(session: AsyncSession, owner_id: str, idempotency_key: str) -> Webhook | None:

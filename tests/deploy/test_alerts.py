@@ -156,7 +156,7 @@ class TestPromtool:
     @needs_promtool
     @pytest.mark.parametrize("file", sorted((PROMETHEUS / "tests").glob("*.yml")), ids=lambda file: file.stem)
     def test_rules_do_what_their_tests_say(self, file: Path) -> None:
-        self.promtool("test", "rules", file)
+        assert "SUCCESS" in self.promtool("test", "rules", file)
 
     @pytest.mark.parametrize("name", ALERTS)
     def test_each_alert_is_seen_quiet_and_firing(self, name: str) -> None:

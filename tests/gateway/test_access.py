@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from contracts.regions import LEVELS
 from gateway.contract import FOLDER, SERVICES, committed
-from gateway.proxy.forwarding import Call
+from gateway.proxy.calls import Call
 from gateway.proxy.routing import Operation, RoutingTable
 from gateway.service import SERVICE as GATEWAY
 from kit.access import IDENTITY_HEADER, Caller, Role, known_caller, known_national_caller, known_principal

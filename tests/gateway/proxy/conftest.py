@@ -11,8 +11,9 @@ from uvicorn.server import ServerState
 
 from gateway.door import Door
 from gateway.limits.ceiling import Ceiling, CeilingLimits
+from gateway.proxy.calls import Call, ForwardLimits
 from gateway.proxy.dressing import Dressing, DressingLimits
-from gateway.proxy.forwarding import Call, Forwarder, ForwardLimits
+from gateway.proxy.forwarding import Forwarder
 from gateway.proxy.origin import Origin, parse_network
 from tests.gateway.proxy.scene import (
     Front,

@@ -12,8 +12,9 @@ from gateway.limits.buckets import Quota
 from gateway.limits.charging import Limits
 from gateway.limits.classes import LimitClass
 from gateway.proxy.breaker import BreakerLimits
+from gateway.proxy.calls import Call
 from gateway.proxy.connections import Pool, PoolLimits
-from gateway.proxy.forwarding import Call, Forwarder
+from gateway.proxy.forwarding import Forwarder
 from gateway.proxy.replicas import Replica, ReplicaLimits, Replicas
 from gateway.proxy.routing import Operation, RoutingTable
 from kit.access import Scope

@@ -101,7 +101,7 @@ class TestLeftAlone:
         service = await serve(slowly)
         client = await (await front(service.url)).connect()
         await client.send(b"GET /thing HTTP/1.1\r\nhost: door\r\naccept-encoding: gzip\r\n\r\n")
-        await client.reader.readuntil(b"first")
+        assert (await client.reader.readuntil(b"first")).startswith(b"HTTP/1.1 200")
         service.proceed.set()
 
     async def test_head_says_what_plain_get_would(self, serve, front):

@@ -114,3 +114,4 @@ async def test_a_lost_leader_is_followed_by_another(scene: Scene) -> None:
     await scene.make(owner, place)
     await scene.tell("Pengganti", "81.03")
     await place.has(1)
+    assert place.names == ["Pengganti"]

@@ -54,6 +54,7 @@ class TestDelivery:
         await scene.tell("Lambat", "81.03")
         await slow.has(1)
         await quick.has(1)
+        assert (quick.names, answered.is_set()) == (["Lambat"], False)
         answered.set()
 
     async def test_a_receivers_cookies_are_not_sent_back(self, scene: Scene) -> None:

@@ -172,6 +172,7 @@ async def test_a_client_that_hangs_up_frees_its_seat(feed: Feed) -> None:
             await asyncio.gather(asking, return_exceptions=True)
         async with asyncio.timeout(LONG / 2):
             await until_waiting(feed, 0)
+        assert not feed.watch._waiters
 
 
 async def test_events_answered_are_counted(feed: Feed) -> None:
