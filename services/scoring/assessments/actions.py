@@ -1,4 +1,4 @@
-"""_Assessed villages: from the facts in force to the stored class and its event."""
+"""Assessing villages: from the facts in force to the stored class and its event."""
 
 from __future__ import annotations
 
