@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _AGAIN_SECONDS = 0.5
 _ATTEMPTS = 10
@@ -74,3 +76,13 @@ async def first_to_end(*jobs: Coroutine[Any, Any, None]) -> None:
     for outcome in await asyncio.gather(*done, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
+
+
+async def unless(event: asyncio.Event, job: Coroutine[Any, Any, T]) -> T | None:
+    """What a job gives; None when the event was set first: then the job is stopped."""
+    working, waiting = asyncio.create_task(job), asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await stop((waiting, *(() if working.done() else (working,))))
+    return None if working.cancelled() else working.result()

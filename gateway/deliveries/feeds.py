@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 from starlette.types import Message as AsgiMessage
 
+from contracts.regions import ancestors_of
 from gateway.deliveries.store import Message
 from gateway.proxy.calls import Call
 from gateway.proxy.failures import ClientGone, UpstreamFailure
@@ -21,7 +22,7 @@ from gateway.proxy.headers import request_id, trace
 from gateway.proxy.routing import Operation, RoutingTable
 from kit import API
 from kit.access import Grant, Principal, Role
-from kit.changes.types import services
+from kit.changes.types import services, types_by_name
 from kit.problems import NotFound, Problem
 
 WEBHOOKS = Principal("gateway", "webhooks of the gateway", (Grant(Role.READER, None),))
@@ -30,7 +31,8 @@ WEBHOOKS = Principal("gateway", "webhooks of the gateway", (Grant(Role.READER, N
 NOWHERE = "99"
 """A province that no code list has: asking for it alone gives the feed's end without anything on the way there."""
 
-WAIT_SECONDS = 20
+_WAIT_SECONDS = 5
+"""A wait in which nothing comes also says where the feed ends: so much older than a webhook may be what it is sent first."""
 _AT_ONCE = 200
 _OK, _GONE = 200, 410
 
@@ -61,6 +63,29 @@ class FeedPage:
     more: bool
 
 
+@dataclass(frozen=True)
+class Interest:
+    """What anybody wants of a feed: its events of these types in this region; None is all of them."""
+
+    region: str | None = None
+    types: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, service: str, wanted: Iterable[tuple[Collection[str] | None, str | None]]) -> Interest:
+        """What covers all that is wanted of a service's events, each time these types (None: all) in that region."""
+        known = types_by_name(service)
+        own = [(None if types is None else known.keys() & types, region) for types, region in wanted]
+        asked = [(types, region) for types, region in own if types is None or types]
+        if not asked:
+            return NOTHING
+        types = None if any(types is None for types, _ in asked) else {name for some, _ in asked for name in some or ()}
+        return cls(_above(region for _, region in asked), None if types is None else tuple(sorted(types)))
+
+
+NOTHING = Interest(NOWHERE)
+"""Of nobody: the feed's end moves on, and nothing is read on the way there."""
+
+
 class OwnFeeds:
     """The feeds of the services whose contracts declare one."""
 
@@ -74,15 +99,16 @@ class OwnFeeds:
         """Whose feeds there are."""
         return list(self._operations)
 
-    async def read(self, service: str, since: str | None, *, wait: bool = False, region: str | None = None) -> FeedPage:
-        """The next page.
+    async def read(self, service: str, since: str | None, interest: Interest, *, wait: bool = False) -> FeedPage:
+        """The next page of what is wanted.
 
         Raises:
             FeedAnew, FeedAway: see there.
         """
-        query: dict[str, Any] = {"limit": _AT_ONCE, "wait": WAIT_SECONDS if wait else 0}
+        query: dict[str, Any] = {"limit": _AT_ONCE, "wait": _WAIT_SECONDS if wait else 0}
         query |= {} if since is None else {"since": since}
-        query |= {} if region is None else {"region": region}
+        query |= {} if interest.region is None else {"region": interest.region}
+        query |= {} if interest.types is None else {"type": interest.types}
         status, body = await self._ask(self._operations[service], query)
         if status == _GONE:
             raise FeedAnew
@@ -97,7 +123,7 @@ class OwnFeeds:
     async def _ask(self, operation: Operation, query: Mapping[str, Any]) -> tuple[int, bytes]:
         call = Call(
             method="GET",
-            target=f"{operation.template}?{urlencode(query)}".encode(),
+            target=f"{operation.template}?{urlencode(query, doseq=True)}".encode(),
             headers=[(b"accept", b"application/json"), (b"host", b"gateway")],
             client="",
             scheme="http",
@@ -126,6 +152,13 @@ async def _nothing_more() -> AsgiMessage:
     """What a client sends who has said all and does not hang up."""
     await asyncio.Event().wait()
     raise AssertionError("nobody sets it")
+
+
+def _above(regions: Iterable[str | None]) -> str | None:
+    """The lowest region that holds all of these; None for the whole country."""
+    lines = [[] if region is None else ancestors_of(region) for region in regions]
+    shared = [steps[0] for steps in zip(*lines, strict=False) if len(set(steps)) == 1]
+    return shared[-1] if shared else None
 
 
 def _feed(table: RoutingTable, service: str) -> Operation | None:

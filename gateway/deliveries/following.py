@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -18,7 +18,7 @@ from sqlmodel import col
 
 from gateway.deliveries import actions, metrics
 from gateway.deliveries import store as deliveries
-from gateway.deliveries.feeds import NOWHERE, FeedAnew, FeedAway, FeedPage, Item, OwnFeeds
+from gateway.deliveries.feeds import NOTHING, FeedAnew, FeedAway, FeedPage, Interest, Item, OwnFeeds
 from gateway.deliveries.store import Message
 from gateway.webhooks.rules import wants
 from gateway.webhooks.schemas import State
@@ -29,6 +29,7 @@ from kit.changes import cursor
 from kit.changes.cursor import Place
 from kit.changes.types import short_name, types_of
 from kit.database import Database
+from kit.tasks import unless
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,14 @@ class _Subscriber:
     region: str | None
     since: datetime
     """When it began: what is read again because a feed was made anew is not for those who came later."""
+    place: Place | None = None
+    """Where it reads alone, if it does; or where it will join the others, if they are not there yet."""
+
+    def wants(self, item: Item) -> bool:
+        """Whether it wants an event that is read for all."""
+        later = item.time >= self.since and (self.place is None or item.position > self.place.position)
+        kind, region = item.message.type, item.message.region_code
+        return later and region is not None and wants(self.types, self.region, kind, short_name(kind), region)
 
 
 class Follower:
@@ -58,6 +67,12 @@ class Follower:
         self._wake = wake
         self._told: set[str] = set()
         """Feeds of which the log says that they are away."""
+        self._changed = {service: asyncio.Event() for service in feeds.services}
+
+    def look_anew(self) -> None:
+        """Somebody may want something else than what is waited for now."""
+        for changed in self._changed.values():
+            changed.set()
 
     async def follow(self, service: str) -> None:
         """Follow one service's feed until cancelled.
@@ -77,23 +92,26 @@ class Follower:
                 self._told.discard(service)
                 metrics.FEED_READ.labels(service).set_to_current_time()
 
-    async def step(self, service: str, *, wait: bool = True) -> None:
+    async def step(self, service: str) -> None:
         """Read one page and log what is wanted of it; the first time, find the feed's end.
 
         Raises:
             FeedAway: see there.
         """
+        self._changed[service].clear()
         async with self._database.transaction() as session:
             feed = await feed_of(session, service)
+            interest = _interest(service, await _subscribers(session, service))
         if feed is None:
             await self._begin(service)
             return
         try:
-            page = await self._feeds.read(service, feed.since, wait=wait)
+            page = await unless(self._changed[service], self._feeds.read(service, feed.since, interest, wait=True))
         except FeedAnew:
             await self._begin_anew(service, feed)
             return
-        await self._log(service, feed, page)
+        if page is not None:
+            await self._log(service, feed, interest, page)
 
     async def catch_up(self) -> None:
         """Read for webhooks that began at a cursor until they are where the others are; until cancelled.
@@ -104,16 +122,17 @@ class Follower:
         while True:
             async with self._database.transaction() as session:
                 behind = (await session.scalars(sa.select(WebhookCatchUp))).all()
+            busy = False
             for one in behind:
                 try:
-                    await self._catch_up(one)
+                    busy |= await self._catch_up(one)
                 except FeedAway:
                     await asyncio.sleep(_RETRY_SECONDS)
-            await asyncio.sleep(0 if behind else _IDLE_SECONDS)
+            await asyncio.sleep(0 if busy else _IDLE_SECONDS)
 
     async def _begin(self, service: str) -> None:
         """Nobody has followed this feed before: begin at its end."""
-        end = (await self._feeds.read(service, None, region=NOWHERE)).next_since
+        end = (await self._feeds.read(service, None, NOTHING)).next_since
         row = {
             "service": service,
             "since": end,
@@ -135,12 +154,14 @@ class Follower:
             told = actions.notice(actions.FEED_RESET, {"service": service})
             kinds = {*types_of(service), *(short_name(kind) for kind in types_of(service))}
             wanted = [
-                (one.id, told.id) for one in await _subscribers(session) if one.types is None or one.types & kinds
+                (one.id, told.id)
+                for one in await _subscribers(session, service)
+                if one.types is None or one.types & kinds
             ]
             await deliveries.log(session, "gateway", [told], wanted, clock.now())
         self._wake()
 
-    async def _log(self, service: str, feed: WebhookFeed, page: FeedPage) -> None:
+    async def _log(self, service: str, feed: WebhookFeed, interest: Interest, page: FeedPage) -> None:
         async with self._database.transaction() as session:
             locked = await feed_of(session, service, lock=True)
             if locked is None or locked.since != feed.since:
@@ -148,12 +169,15 @@ class Follower:
             after = locked.anew_after
             new = [item for item in page.items if after is None or item.time > after]
             subscribers = await _subscribers(session, service)
+            if _interest(service, subscribers) != interest:
+                return  # somebody else wants something else: it may lie on the way to the page's end
             if after is None:
                 subscribers = [replace(one, since=_EVER) for one in subscribers]
-            if await _log_wanted(session, service, new, subscribers):
+            end = _place(service, page.next_since)
+            takers = list(_joined(subscribers, Place(end.feed, locked.position)))
+            if await _log_wanted(session, service, new, takers):
                 session.info[failpoints.MATTERS] = True
-            locked.since = page.next_since
-            locked.position = _place(service, page.next_since).position
+            locked.since, locked.position = page.next_since, end.position
             locked.newest_at = max([locked.newest_at, *(item.time for item in page.items)])
             locked.anew_after = after if page.more else None
             session.add(locked)
@@ -161,16 +185,18 @@ class Follower:
         if page.items:
             self._wake()
 
-    async def _catch_up(self, behind: WebhookCatchUp) -> None:
+    async def _catch_up(self, behind: WebhookCatchUp) -> bool:
+        """Read one page for a webhook alone; whether there was anything to do: not while the others have yet to come there."""
         async with self._database.transaction() as session:
             webhook = await session.get(Webhook, behind.webhook_id)
         if webhook is None:
-            return
+            return False
         try:
-            page = await self._feeds.read(behind.service, behind.since, region=webhook.region)
+            own = _Subscriber(webhook.id, _kinds(webhook.types), webhook.region, _EVER)
+            page = await self._feeds.read(behind.service, behind.since, _interest(behind.service, [own]))
         except FeedAnew:  # what is new in it is read for all, and the webhook is told
             await self._caught_up(behind)
-            return
+            return True
         async with self._database.transaction() as session:
             feed = await feed_of(session, behind.service, lock=True)
             if feed is None or feed.since is None:
@@ -178,15 +204,21 @@ class Follower:
             end = _place(behind.service, page.next_since)
             if end.feed != _place(behind.service, feed.since).feed:
                 raise FeedAway("it is being made anew")
-            own = _Subscriber(webhook.id, _kinds(webhook.types), webhook.region, _EVER)
+            if _place(behind.service, behind.since).position > feed.position:
+                return False
             items = [item for item in page.items if item.position <= feed.position]
             await _log_wanted(session, behind.service, items, [own])
-            await _move(session, behind, None if end.position >= feed.position else page.next_since)
+            arrived = end.position >= feed.position
+            await _move(session, behind, None if arrived else page.next_since)
+        if arrived:
+            self._changed[behind.service].set()
         self._wake()
+        return True
 
     async def _caught_up(self, behind: WebhookCatchUp) -> None:
         async with self._database.transaction() as session:
             await _move(session, behind, None)
+        self._changed[behind.service].set()
 
 
 async def _move(session: AsyncSession, behind: WebhookCatchUp, since: str | None) -> None:
@@ -205,28 +237,39 @@ async def _log_wanted(
     messages: list[Message] = []
     for item in items:
         message = item.message
-        takers = [one.id for one in subscribers if item.time >= one.since and _wants(one, message)]
+        takers = [one.id for one in subscribers if one.wants(item)]
         wanted += [(taker, message.id) for taker in takers]
         messages += [message] if takers else []
     return bool(await deliveries.log(session, service, messages, wanted, clock.now()))
 
 
-def _wants(one: _Subscriber, message: Message) -> bool:
-    return message.region_code is not None and wants(
-        one.types, one.region, message.type, short_name(message.type), message.region_code
+async def _subscribers(session: AsyncSession, service: str) -> list[_Subscriber]:
+    """Who is sent events, now or when he resumes."""
+    own = sa.and_(col(WebhookCatchUp.webhook_id) == col(Webhook.id), col(WebhookCatchUp.service) == service)
+    query = (
+        sa.select(
+            col(Webhook.id), col(Webhook.types), col(Webhook.region), col(Webhook.created_at), col(WebhookCatchUp.since)
+        )
+        .outerjoin(WebhookCatchUp, own)
+        .where(col(Webhook.state) != State.ENDED.value)
+        .order_by(col(Webhook.id))
     )
+    return [
+        _Subscriber(row.id, _kinds(row.types), row.region, row.created_at, cursor.read(service, row.since))
+        for row in await session.execute(query)
+    ]
 
 
-async def _subscribers(session: AsyncSession, service: str | None = None) -> list[_Subscriber]:
-    """Who is sent events, now or when he resumes; without those who still read this service's feed alone."""
-    query = sa.select(col(Webhook.id), col(Webhook.types), col(Webhook.region), col(Webhook.created_at)).where(
-        col(Webhook.state) != State.ENDED.value
-    )
-    if service is not None:
-        alone = sa.and_(col(WebhookCatchUp.webhook_id) == col(Webhook.id), col(WebhookCatchUp.service) == service)
-        query = query.where(~sa.exists().where(alone))
-    rows = (await session.execute(query.order_by(col(Webhook.id)))).all()
-    return [_Subscriber(row.id, _kinds(row.types), row.region, row.created_at) for row in rows]
+def _joined(subscribers: Iterable[_Subscriber], begin: Place) -> Iterator[_Subscriber]:
+    """Those to whom what comes after a place of the feed is sent: not who has yet to come there by himself."""
+    for one in subscribers:
+        own = one.place if one.place is not None and one.place.feed == begin.feed else None
+        if own is None or own.position > begin.position:
+            yield replace(one, place=own)
+
+
+def _interest(service: str, subscribers: Sequence[_Subscriber]) -> Interest:
+    return Interest.of(service, ((one.types, one.region) for one in subscribers))
 
 
 def _kinds(types: Sequence[str] | None) -> frozenset[str] | None:

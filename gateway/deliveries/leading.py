@@ -95,7 +95,7 @@ class Leading:
         try:
             while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):  # noqa: ASYNC110 - another process's
                 await asyncio.sleep(_STAND_BY_SECONDS)
-            await connection.add_listener(subscriptions.CHANNEL, lambda *_: self._lanes.wake.set())
+            await connection.add_listener(subscriptions.CHANNEL, self._hear)
             metrics.LEADER.set(1)
             await first_to_end(
                 _hold(connection),
@@ -106,6 +106,10 @@ class Leading:
             )
         finally:
             connection.terminate()
+
+    def _hear(self, *_notification: object) -> None:
+        self._lanes.wake.set()
+        self._follower.look_anew()
 
     async def _keep(self) -> None:
         """Measure, end what has no owner any more, and clean the log."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from gateway.deliveries import store
+from gateway.deliveries.feeds import NOTHING, FeedPage, Interest, OwnFeeds
+from gateway.deliveries.following import Follower
 from kit.changes import cursor
 from kit.changes.cursor import Place as FeedPlace
 from tests.conftest import eventually
@@ -115,3 +119,82 @@ async def test_a_lost_leader_is_followed_by_another(scene: Scene) -> None:
     await scene.tell("Pengganti", "81.03")
     await place.has(1)
     assert place.names == ["Pengganti"]
+
+
+CLASSED, REGISTERED, REPORTED = "village-classified", "village-registered", "profile-reported"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "interest"),
+    [
+        ([], NOTHING),
+        ([([CLASSED], None)], NOTHING),
+        ([(None, None)], Interest()),
+        ([([REGISTERED], "81.03")], Interest("81.03", (REGISTERED,))),
+        ([([REGISTERED, CLASSED], "81.03"), ([CLASSED], "12")], Interest("81.03", (REGISTERED,))),
+        ([([REGISTERED], "81.03.01"), ([REPORTED], "81.04")], Interest("81", (REPORTED, REGISTERED))),
+        ([([REGISTERED], "81.03"), ([REGISTERED], "81.03.01.2001")], Interest("81.03", (REGISTERED,))),
+        ([([REGISTERED], "81.03"), ([REGISTERED], "12.03")], Interest(None, (REGISTERED,))),
+        ([([REGISTERED], "81.03"), (None, "81.04")], Interest("81")),
+        ([([REGISTERED], "81.03"), ([REGISTERED], None)], Interest(None, (REGISTERED,))),
+    ],
+    ids=str,
+)
+def test_what_covers_all_that_is_wanted(
+    wanted: list[tuple[Collection[str] | None, str | None]], interest: Interest
+) -> None:
+    assert Interest.of("registry", wanted) == interest
+
+
+async def test_of_a_feed_only_what_somebody_wants_is_read(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, pages = OwnFeeds.read, list[tuple[Interest, FeedPage]]()
+
+    async def watched(*arguments: Any, **more: Any) -> FeedPage:
+        page = await read(*arguments, **more)
+        pages.append((arguments[3], page))
+        return page
+
+    monkeypatch.setattr(OwnFeeds, "read", watched)
+    await nobody_wants_anything(scene)
+    await scene.tell("Tidak untuk siapa pun", "81.03")
+
+    async def moved_on() -> bool:
+        return len([interest for interest, _ in pages if interest == NOTHING]) > 1
+
+    await eventually(moved_on, 20)
+    assert not [page.items for _, page in pages if page.items]
+    owner, place = await scene.reader("81.04"), scene.receiver.place()
+    await scene.make(owner, place)
+    await scene.tell("Lain", "81.03")
+    await scene.tell("Untuknya", "81.04")
+    await place.has(1)
+    assert place.names == ["Untuknya"]
+    found = [(interest, len(page.items)) for interest, page in pages if page.items]
+    assert found == [(Interest("81.04", ("village-registered",)), 1)]
+
+
+async def test_a_page_that_was_read_for_others_is_read_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, begun, go_on = OwnFeeds.read, asyncio.Event(), asyncio.Event()
+
+    async def late(*arguments: Any, **more: Any) -> FeedPage:
+        if arguments[3] == NOTHING and more:
+            begun.set()
+            await go_on.wait()
+            more = {}
+        return await read(*arguments, **more)
+
+    monkeypatch.setattr(OwnFeeds, "read", late)
+    await nobody_wants_anything(scene)
+    await asyncio.wait_for(begun.wait(), 20)
+    monkeypatch.setattr(Follower, "look_anew", lambda _self: None)
+    owner, place = await scene.reader("81.03"), scene.receiver.place()
+    await scene.make(owner, place)
+    await scene.tell("Di tengah", "81.03")
+    go_on.set()
+    await place.has(1)
+    assert place.names == ["Di tengah"]
+
+
+async def nobody_wants_anything(scene: Scene) -> None:
+    await scene.sql("UPDATE webhooks SET state = 'ended', reason = 'owner_revoked' WHERE state <> 'ended'")
+    await scene.sql("SELECT pg_notify('kkb_webhooks', '')")
