@@ -119,7 +119,7 @@ async def set_password_by_code(
     login = given.login.strip().lower()
     _check_password(given.password, login)
     async with database.transaction() as session:
-        await throttle.claim(session, login, address, clock.now())
+        await throttle.claim(session, login, address)
     # made before the code is looked at: an answer takes as long whether there is such an account or not
     made = await passwords.hash(given.password)
     async with database.transaction() as session:
@@ -150,7 +150,7 @@ async def change_password(
         account = await store.load(session, account_id)
         assert account is not None, "accounts are never deleted"
         _check_password(password, account.login)
-        await throttle.claim(session, account.login, address, clock.now())
+        await throttle.claim(session, account.login, address)
     if not await passwords.fits(current, account.password_hash):
         SIGN_INS.labels("refused").inc()
         raise problems.SignInRefused("the present password is not right")

@@ -18,6 +18,7 @@ from sqlmodel import col
 from gateway.accounts import rules
 from gateway.accounts.tables import SignInAttempts
 from gateway.metrics import SIGN_INS
+from kit import clock
 from kit.problems import TooMany
 
 _QUIET = timedelta(minutes=30)
@@ -27,7 +28,7 @@ _ACCOUNTS_GRACE = 15
 """Attempts from anywhere on one account before it is slowed, beyond those that any single address has."""
 
 
-async def claim(session: AsyncSession, login: str, address: str, now: datetime) -> None:
+async def claim(session: AsyncSession, login: str, address: str) -> None:
     """Count an attempt before it is made. The transaction must be committed whatever becomes of the attempt.
 
     Raises:
@@ -35,7 +36,7 @@ async def claim(session: AsyncSession, login: str, address: str, now: datetime) 
     """
     # in one order everywhere, so that two attempts never wait for each other
     for subject, grace, longest in _subjects(login, address):
-        await _claim(session, subject, grace, longest, now)
+        await _claim(session, subject, grace, longest)
 
 
 async def clear(session: AsyncSession, login: str, address: str) -> None:
@@ -54,8 +55,9 @@ def _subjects(login: str, address: str) -> list[tuple[bytes, int, float]]:
     return [(both, 0, _LONGEST_ADDRESS), (rules.attempt_subject("account", login), _ACCOUNTS_GRACE, _LONGEST_ACCOUNT)]
 
 
-async def _claim(session: AsyncSession, subject: bytes, grace: int, longest: float, now: datetime) -> None:
+async def _claim(session: AsyncSession, subject: bytes, grace: int, longest: float) -> None:
     # the row is there and locked after this, whoever came first
+    now = clock.now()
     first = {"subject": subject, "attempts": 1, "last_at": now, "next_at": now}
     statement = insert(SignInAttempts).values(first).on_conflict_do_nothing().returning(col(SignInAttempts.attempts))
     if (await session.execute(statement)).scalar() is not None:
@@ -64,6 +66,7 @@ async def _claim(session: AsyncSession, subject: bytes, grace: int, longest: flo
     row = (await session.scalars(query)).one_or_none()
     if row is None:  # cleared just now by the owner's success
         return
+    now = clock.now()  # behind the lock: one that waited for another is no earlier than that
     if row.next_at > now:
         SIGN_INS.labels("throttled").inc()
         seconds = int((row.next_at - now).total_seconds()) + 1

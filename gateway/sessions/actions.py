@@ -57,7 +57,7 @@ async def sign_in(
     """
     login = login.strip().lower()
     async with database.transaction() as session:
-        await throttle.claim(session, login, visit.address, clock.now())
+        await throttle.claim(session, login, visit.address)
     async with database.transaction() as session:
         account = await accounts.by_login(session, login)
     usable = account is not None and can_sign_in(account)
