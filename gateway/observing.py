@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from functools import lru_cache
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 
 from gateway.metrics import FAILURES, SERVICE_ANSWERS
 from gateway.proxy.calls import Call
-from kit import metrics
-
-log = logging.getLogger("access")
+from kit import logs, metrics
 
 _NOTHING = "(none)"
 
 
 @lru_cache(10_000)
-def _series(method: str, service: str, route: str, status: str) -> tuple[Counter, Histogram, Counter]:
-    """The series of a kind of request: looking them up by labels costs as much as routing does."""
-    return (
-        metrics.REQUESTS.labels(method, route, status),
-        metrics.LATENCY.labels(method, route),
-        SERVICE_ANSWERS.labels(service, status),
-    )
+def _answers(service: str, status: str) -> Counter:
+    return SERVICE_ANSWERS.labels(service, status)
 
 
 def observe(call: Call, seconds: float) -> None:
@@ -32,15 +24,14 @@ def observe(call: Call, seconds: float) -> None:
     if call.operation is not None:
         service, route = call.operation.service, call.operation.template
     status = str(call.status)
-    requests, latency, answers = _series(call.method, service, route, status)
+    requests, latency = metrics.of_requests(call.method, route, status)
     requests.inc()
     latency.observe(seconds)
-    answers.inc()
+    _answers(service, status).inc()
     if call.failure is not None:
         FAILURES.labels(service, call.failure).inc()
-    log.info(
-        "request",
-        extra={
+    logs.log_request(
+        {
             "method": call.method,
             "route": route,
             "status": call.status,
@@ -50,5 +41,5 @@ def observe(call: Call, seconds: float) -> None:
             "caller": call.caller_id,
             "client": call.client,
             "failure": call.failure,
-        },
+        }
     )

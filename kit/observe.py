@@ -20,7 +20,7 @@ _NO_ROUTE = "(none)"
 READY_PATH = "/readyz"
 """Where a service says on its API's port, to whoever shares out requests, whether it is ready; not in its contract."""
 
-log = logging.getLogger("access")
+log = logging.getLogger(__name__)
 
 
 def request_id_of(given: str | None) -> str:
@@ -103,12 +103,12 @@ async def _answer_defect(error: Exception, answer: _Answer, scope: Scope, receiv
 
 
 def _record(scope: Scope, status: int, seconds: float) -> None:
-    route = route_template(scope)
-    metrics.REQUESTS.labels(scope["method"], route, str(status)).inc()
-    metrics.LATENCY.labels(scope["method"], route).observe(seconds)
-    log.info(
-        "request",
-        extra={"method": scope["method"], "route": route, "status": status, "milliseconds": round(seconds * 1000, 1)},
+    method, route = scope["method"], route_template(scope)
+    requests, latency = metrics.of_requests(method, route, str(status))
+    requests.inc()
+    latency.observe(seconds)
+    logs.log_request(
+        {"method": method, "route": route, "status": status, "milliseconds": round(seconds * 1000, 1)},
     )
 
 
