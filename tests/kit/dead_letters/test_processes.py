@@ -63,13 +63,13 @@ async def test_while_it_is_slow_no_other_process_is_given_the_event(start_house:
         begun.set()
         await go_on.wait()
 
-    async with start_house(event_ack_seconds=1) as house, start_house(event_ack_seconds=1):
+    async with start_house(event_ack_seconds=2) as house, start_house(event_ack_seconds=2):
         await house.empty()
         event = told(uuid7())
         house.names.troubles[event.id] = slow
         await house.publish(event)
         await begun.wait()
-        await asyncio.sleep(3)
+        await asyncio.sleep(5)
         jetstream = await app_of(house.client).state.bus.jetstream()
         found = await jetstream.consumer_info("KKB_REGISTRY", CONSUMER)
         go_on.set()
