@@ -36,7 +36,7 @@ SHARED = Path(os.environ.get("KKB_SHARED", REPOSITORY.parent / "shared"))
 @pytest.fixture(scope="session")
 def servers() -> Iterator[ThrowawayServers]:
     """PostgreSQL and NATS of this run."""
-    with throwaway_servers() as running:
+    with throwaway_servers(prepared=True) as running:
         yield running
 
 

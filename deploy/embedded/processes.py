@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
 LOGS_KEPT = 3
@@ -26,9 +26,9 @@ class Account(NamedTuple):
     gid: int
 
 
-def _tie_to_parent(last_signal: signal.Signals) -> Callable[[], None]:
-    """For the child: get this signal when the parent ends in whatever way, also by kill -9 (Linux only)."""
-    parent = os.getpid()
+def tie_to_parent(last_signal: signal.Signals, parent: int | None = None) -> Callable[[], None]:
+    """For the child: get this signal when the parent (this process) ends in whatever way, also by kill -9 (Linux only)."""
+    parent = parent or os.getpid()
 
     def tie() -> None:
         if _prctl is not None:
@@ -60,6 +60,22 @@ def tail(log: Path, lines: int = 20) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
+class Launched(Protocol):
+    """A process as it was started: subprocess's Popen, or what does the same."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> int | None:
+        """As Popen has it: the exit code, or minus the signal's number."""
+
+    def poll(self) -> int | None:
+        """The returncode, None while it runs."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal, if it still runs."""
+
+
 @dataclass
 class Child:
     """A process of ours. `stop_signals` are tried in order, the last resort is always SIGKILL."""
@@ -72,14 +88,20 @@ class Child:
     working_directory: Path | None = None
     account: Account | None = None
     held_descriptors: Sequence[int] = ()
-    process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+    process: Launched | None = field(default=None, init=False)
     started_at: float = field(default=0.0, init=False)  # seconds of the monotonic clock
     _asked: bool = field(default=False, init=False)
 
     def start(self) -> None:
         rotate_log(self.log)
+        self.process = self.launched()
+        self.started_at = time.monotonic()
+        self._asked = False
+
+    def launched(self) -> Launched:
+        """A new process of it."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
+            return subprocess.Popen(  # noqa: S603 - our own commands, no shell
                 self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -89,13 +111,11 @@ class Child:
                 # Ctrl-C in the terminal is for the supervisor alone: it ends its children in order.
                 start_new_session=True,
                 pass_fds=self.held_descriptors,
-                preexec_fn=_tie_to_parent(self.stop_signals[0]),  # noqa: PLW1509 - one prctl call, nothing else
+                preexec_fn=tie_to_parent(self.stop_signals[0]),  # noqa: PLW1509 - one prctl call, nothing else
                 user=self.account.uid if self.account else None,
                 group=self.account.gid if self.account else None,
                 extra_groups=[] if self.account else None,
             )
-        self.started_at = time.monotonic()
-        self._asked = False
 
     @property
     def running(self) -> bool:

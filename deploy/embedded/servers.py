@@ -76,7 +76,7 @@ class EmbeddedPostgres:
         self.port = port
         self.notes = placement.notes
         self._durable = durable
-        self._home = placement.home
+        self.home = placement.home
         self._data = placement.home / "data"
         self._programs = placement.programs
         self._account = placement.account
@@ -104,6 +104,10 @@ class EmbeddedPostgres:
         self._clear_stale_pid_file()
         self.child.start()
         _wait_until(self._ready, self.child, deadline, interrupted)
+
+    def adopt(self, home: Path) -> None:
+        """Begins, before the first start, with a copy of a stopped server's files."""
+        subprocess.run(["cp", "-a", f"{home}/.", str(self.home)], check=True)  # noqa: S603, S607 - fixed arguments
 
     def stop(self, patience: float = STOP_PATIENCE_SECONDS, hurry: Callable[[], bool] = lambda: False) -> None:
         self.child.stop(patience, hurry)
@@ -156,10 +160,10 @@ class EmbeddedPostgres:
         if (self._data / "PG_VERSION").exists():
             self._check_version()
             return
-        for leftover in self._home.glob(".initdb-*"):  # of a first start that was killed
+        for leftover in self.home.glob(".initdb-*"):  # of a first start that was killed
             shutil.rmtree(leftover, ignore_errors=True)
         password = kept_password(self._password_file)
-        with tempfile.TemporaryDirectory(dir=self._home, prefix=".initdb-") as folder:
+        with tempfile.TemporaryDirectory(dir=self.home, prefix=".initdb-") as folder:
             unfinished, password_file = Path(folder) / "data", Path(folder) / "password"
             write_secret(password_file, password.encode())
             if self._account is not None:
@@ -182,20 +186,20 @@ class EmbeddedPostgres:
             text=True,
             check=False,
             start_new_session=True,
-            cwd=self._home,
+            cwd=self.home,
             user=self._account.uid if self._account else None,
             group=self._account.gid if self._account else None,
             extra_groups=[] if self._account else None,
         )
         if done.returncode != 0:
-            raise StartProblem(f"PostgreSQL's data folder could not be made in {self._home}: {done.stderr.strip()}")
+            raise StartProblem(f"PostgreSQL's data folder could not be made in {self.home}: {done.stderr.strip()}")
 
     def _check_version(self) -> None:
         found = (self._data / "PG_VERSION").read_text().strip()
         installed = metadata.version(DISTRIBUTION).split(".")[0]
         if found != installed:
             raise StartProblem(
-                f"The data in {self._home} were written by PostgreSQL {found}, installed is {installed}: "
+                f"The data in {self.home} were written by PostgreSQL {found}, installed is {installed}: "
                 f"dump them with {found} and load them with {installed}."
             )
 

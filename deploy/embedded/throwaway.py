@@ -5,18 +5,22 @@ with throwaway_servers() as servers:
     servers.nats_url
 """
 
+import atexit
 import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from deploy.embedded.databases import ensure_roles
+from deploy.embedded.databases import SERVICES, ensure_roles
 from deploy.embedded.ports import free_port
 from deploy.embedded.problems import StartProblem
 from deploy.embedded.servers import EmbeddedNats, EmbeddedPostgres
@@ -35,7 +39,8 @@ class ThrowawayServers:
     postgres: EmbeddedPostgres
     nats: EmbeddedNats
     passwords: Mapping[str, str]
-    _templates: set[str] = field(default_factory=set)
+    _prepared: set[str] = field(default_factory=set)
+    """Services whose templates are there."""
     _made: int = 0
 
     @property
@@ -53,7 +58,7 @@ class ThrowawayServers:
 
         The first call for a service runs `python -m kit.migrate SERVICE` on a template; every call copies it.
         """
-        template = self._template(service)
+        template = self.template(service)
         name = self._new_name(service)
         # FILE_COPY needs two checkpoints and then copies files: with fsync off both are nearly free.
         self.postgres.sql(f"CREATE DATABASE {name} TEMPLATE {template} OWNER kkb_{service} STRATEGY FILE_COPY;")
@@ -63,13 +68,14 @@ class ThrowawayServers:
         """Removes a database made here, also when connections are still open."""
         self.postgres.sql(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE);")
 
-    def _template(self, service: str) -> str:
+    def template(self, service: str) -> str:
+        """Name of the service's migrated database that the others are copies of; made by the first call."""
         template = f"kkb_{service}_template"
-        if template not in self._templates:
+        if service not in self._prepared:
             self.postgres.sql(f"DROP DATABASE IF EXISTS {template};")
             self.postgres.sql(f"CREATE DATABASE {template} OWNER kkb_{service};")
             self._migrate(service, self._url(service, template))
-            self._templates.add(template)
+            self._prepared.add(service)
         return template
 
     def _migrate(self, service: str, url: str) -> None:
@@ -93,29 +99,65 @@ class ThrowawayServers:
 
 
 @contextmanager
-def throwaway_servers() -> Iterator[ThrowawayServers]:
+def throwaway_servers(*, prepared: bool = False) -> Iterator[ThrowawayServers]:
     """Both servers, started in about a second; stopped and removed at the end, also when the body fails.
 
     If this process is killed, the servers end with it (see processes.py) and the next call removes the folder.
+
+    Args:
+        prepared: with the templates of all services. The first call in a process migrates them (ten seconds), every
+            further one copies what the first has made (half a second).
     """
+    with _folder() as (folder, lock), ExitStack() as stack:
+        postgres = EmbeddedPostgres(folder, free_port(), durable=False, held_descriptors=(lock,))
+        if prepared:
+            postgres.adopt(_prepared_cluster().home)
+        nats = EmbeddedNats(folder, free_port(), durable=False, held_descriptors=(lock,))
+        for server in (postgres, nats):
+            stack.callback(server.stop, _STOP_PATIENCE_SECONDS)
+            server.start(_DEADLINE_SECONDS)
+        passwords = ensure_roles(postgres, folder / "secrets")
+        yield ThrowawayServers(folder, postgres, nats, passwords, set(SERVICES) if prepared else set())
+
+
+_preparing = threading.Lock()
+
+
+def _prepared_cluster() -> EmbeddedPostgres:
+    """A stopped PostgreSQL with the templates of all services, made once; it lies there until this process ends."""
+    with _preparing:
+        return _prepare()
+
+
+@cache
+def _prepare() -> EmbeddedPostgres:
+    kept = ExitStack()
+    folder, lock = kept.enter_context(_folder())
+    atexit.register(kept.close)
+    postgres = EmbeddedPostgres(folder, free_port(), durable=False, held_descriptors=(lock,))
+    try:
+        postgres.start(_DEADLINE_SECONDS)
+        nats = EmbeddedNats(folder, free_port(), durable=False)  # no service needs it to migrate
+        servers = ThrowawayServers(folder, postgres, nats, ensure_roles(postgres, folder / "secrets"))
+        with ThreadPoolExecutor(len(SERVICES)) as side_by_side:
+            list(side_by_side.map(servers.template, SERVICES))
+    finally:
+        postgres.stop(_STOP_PATIENCE_SECONDS)
+    return postgres
+
+
+@contextmanager
+def _folder() -> Iterator[tuple[Path, int]]:
+    """A folder that is removed at the end, and the lock that keeps others from removing it before."""
     place = _temporary_place()
     _sweep(place)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
     if os.geteuid() == 0:
         folder.chmod(0o711)  # PostgreSQL's own user passes through to its folder
     lock = _hold(folder)
-    servers: list[EmbeddedPostgres | EmbeddedNats] = []
     try:
-        postgres = EmbeddedPostgres(folder, free_port(), durable=False, held_descriptors=(lock,))
-        servers.append(postgres)
-        postgres.start(_DEADLINE_SECONDS)
-        nats = EmbeddedNats(folder, free_port(), durable=False, held_descriptors=(lock,))
-        servers.append(nats)
-        nats.start(_DEADLINE_SECONDS)
-        yield ThrowawayServers(folder, postgres, nats, ensure_roles(postgres, folder / "secrets"))
+        yield folder, lock
     finally:
-        for server in reversed(servers):
-            server.stop(_STOP_PATIENCE_SECONDS)
         os.close(lock)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -37,6 +37,7 @@ from kit import API
 from kit.failpoints import Point
 from kit.identity import public_pem
 from tests.callers import SIGNING_KEY
+from tests.faults.forked import ForkedChild
 from tests.faults.proxy import FaultProxy
 
 ServiceName = Literal["registry", "interventions", "scoring"]
@@ -107,7 +108,7 @@ class Process:
         if self.alive:
             return
         self.module = module or self.module
-        self._child = Child(
+        self._child = ForkedChild(
             self.name,
             [sys.executable, "-m", self.module, self.service],
             self.log,
@@ -334,7 +335,7 @@ def platform(
 
 
 def _enter(stack: ExitStack, starter: ThreadPoolExecutor) -> ThrowawayServers:
-    manager = throwaway_servers()
+    manager = throwaway_servers(prepared=True)
     servers = starter.submit(manager.__enter__).result()
     stack.callback(lambda: starter.submit(manager.__exit__, None, None, None).result())
     return servers

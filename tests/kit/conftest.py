@@ -51,7 +51,7 @@ TINY = Service(name="registry", title="Tiny", description="For tests of the kit"
 @pytest.fixture(scope="module")
 def own_servers() -> Iterator[ThrowawayServers]:
     """PostgreSQL and NATS that a test may stop: nobody else is connected to them."""
-    with throwaway_servers() as running:
+    with throwaway_servers(prepared=True) as running:
         yield running
 
 

@@ -94,7 +94,7 @@ StartFeed = Callable[[], AbstractAsyncContextManager[Feed]]
 @pytest.fixture(scope="package")
 def start_feed(public_key_file: Path) -> Iterator[StartFeed]:
     """Start the tiny service on a new database and a NATS of its own: a stream that knows another feed resets this."""
-    with throwaway_servers() as servers:
+    with throwaway_servers(prepared=True) as servers:
 
         @asynccontextmanager
         async def start() -> AsyncIterator[Feed]:
