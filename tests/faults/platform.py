@@ -73,6 +73,7 @@ class Process:
     module: str
     environment: Mapping[str, str]
     folder: Path
+    forked: bool
     _starter: ThreadPoolExecutor
     _child: Child | None = field(default=None, init=False)
 
@@ -108,7 +109,7 @@ class Process:
         if self.alive:
             return
         self.module = module or self.module
-        self._child = ForkedChild(
+        self._child = (ForkedChild if self.forked else Child)(
             self.name,
             [sys.executable, "-m", self.module, self.service],
             self.log,
@@ -310,6 +311,7 @@ def platform(
     through_proxies: bool = False,
     environment: Mapping[str, str] | None = None,
     module: str | None = None,
+    forked: bool = True,
 ) -> Iterator[Platform]:
     """Start PostgreSQL, NATS and the three services, and wait until they are ready.
 
@@ -319,12 +321,13 @@ def platform(
         through_proxies: put a fault proxy between each service and each server.
         environment: settings on top of QUICK.
         module: what is started instead of `services.NAME`: `python -m MODULE NAME`.
+        forked: from a process that has imported the services already (forked.py); not for what must come before that.
     """
     with ExitStack() as stack:
         # children get their last signal when the *thread* that started them ends: this one stays till the end
         starter = stack.enter_context(ThreadPoolExecutor(1, "starter"))
         servers = _enter(stack, starter)
-        running = _put_together(stack, starter, servers, folder, through_proxies, environment or {}, module)
+        running = _put_together(stack, starter, servers, folder, through_proxies, environment or {}, module, forked)
         for service in SERVICES:
             for _ in range(replicas):
                 running.add(service)
@@ -349,6 +352,7 @@ def _put_together(
     through_proxies: bool,
     environment: Mapping[str, str],
     module: str | None,
+    forked: bool,
 ) -> Platform:
     key = folder / "identity.pub"
     key.write_bytes(public_pem(SIGNING_KEY.public_key()))
@@ -383,6 +387,7 @@ def _put_together(
             module or f"services.{service}",
             {**inherited, **own, **QUICK, **environment, **more},
             folder,
+            forked,
             starter,
         )
         processes[service, number] = process

@@ -49,7 +49,7 @@ async def until_found(one: Run, *checks: str, faults: bool = True) -> Outcome:
 
 async def test_it_finds_events_published_after_the_commit(tmp_path: Path) -> None:
     mistakes = {bypassing.SETTING: "registry=publish-after-commit"}
-    with platform(tmp_path, module=MISTAKEN, environment=mistakes) as running:
+    with platform(tmp_path, module=MISTAKEN, environment=mistakes, forked=False) as running:
         async with Run(running, SEED, tmp_path, {"processes": kills("registry", "after_commit")}) as one:
             before = await one.round(CLEAN_SECONDS, faults=False)
             assert before.of("event"), "there is no outbox, and nobody missed it"
@@ -60,7 +60,7 @@ async def test_it_finds_events_published_after_the_commit(tmp_path: Path) -> Non
 
 async def test_it_finds_what_was_acknowledged_before_it_was_done_and_what_was_done_twice(tmp_path: Path) -> None:
     mistakes = {bypassing.SETTING: "scoring=acknowledge-first interventions=forget-keys"}
-    with platform(tmp_path, module=MISTAKEN, environment=mistakes) as running:
+    with platform(tmp_path, module=MISTAKEN, environment=mistakes, forked=False) as running:
         async with Run(running, SEED, tmp_path, {"processes": kills("scoring", "before_commit")}) as one:
             before = await until_found(one, "doubled", faults=False)
             assert before.of("doubled"), before.report()

@@ -168,7 +168,7 @@ class TestEvaluateVillages:
         answered = 0
         while not long.done():
             assert (await scoring.get("/rulesets", headers=caller("reader"))).status_code == 200
-            answered += 1
+            answered += not long.done()
             await asyncio.sleep(0.001)
         assert (await long).status_code == 200
-        assert answered > 1
+        assert answered
