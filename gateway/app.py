@@ -107,9 +107,9 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
     own.state.audit_database = Database.of(settings, "kkb-gateway-audit", pool=_AUDIT_POOL, seconds=_AUDIT_SECONDS)
     own.state.audit_writer = Writer(own.state.audit_database, settings.total_seconds)
     own.state.recorder = Recorder(own.state.audit_writer, table.operations)
-    own.state.webhooks = Outfit(Vault.of(settings.webhook_key_file), settings.webhook_destinations)
     signer: identity.Signer = own.state.signer
     feeds = OwnFeeds(table, forwarder, lambda service: signer.mint(WEBHOOKS, service).encode())
+    own.state.webhooks = Outfit(Vault.of(settings.webhook_key_file), settings.webhook_destinations, feeds.ends)
     own.state.leading = Leading.of(settings, own.state.webhooks, feeds)
     door = Door(
         table=table,

@@ -31,8 +31,8 @@ WEBHOOKS = Principal("gateway", "webhooks of the gateway", (Grant(Role.READER, N
 NOWHERE = "99"
 """A province that no code list has: asking for it alone gives the feed's end without anything on the way there."""
 
-_WAIT_SECONDS = 5
-"""A wait in which nothing comes also says where the feed ends: so much older than a webhook may be what it is sent first."""
+_WAIT_SECONDS = 20
+_END_SECONDS = 2.0
 _AT_ONCE = 200
 _OK, _GONE = 200, 410
 
@@ -119,6 +119,17 @@ class OwnFeeds:
             return FeedPage([_item(item) for item in page["items"]], page["next_since"], page["more"])
         except (ValueError, KeyError, TypeError) as error:
             raise FeedAway("its answer cannot be read") from error
+
+    async def ends(self) -> dict[str, str]:
+        """Cursors of where the feeds end now, by service; without those that do not say so at once."""
+        return {service: end for service, end in await asyncio.gather(*map(self._end, self.services)) if end}
+
+    async def _end(self, service: str) -> tuple[str, str | None]:
+        try:
+            async with asyncio.timeout(_END_SECONDS):
+                return service, (await self.read(service, None, NOTHING)).next_since
+        except (FeedAway, FeedAnew, TimeoutError):
+            return service, None
 
     async def _ask(self, operation: Operation, query: Mapping[str, Any]) -> tuple[int, bytes]:
         call = Call(

@@ -189,7 +189,8 @@ class Follower:
         """Read one page for a webhook alone; whether there was anything to do: not while the others have yet to come there."""
         async with self._database.transaction() as session:
             webhook = await session.get(Webhook, behind.webhook_id)
-        if webhook is None:
+            others = await feed_of(session, behind.service)
+        if webhook is None or others is None or _place(behind.service, behind.since).position > others.position:
             return False
         try:
             own = _Subscriber(webhook.id, _kinds(webhook.types), webhook.region, _EVER)
@@ -204,8 +205,6 @@ class Follower:
             end = _place(behind.service, page.next_since)
             if end.feed != _place(behind.service, feed.since).feed:
                 raise FeedAway("it is being made anew")
-            if _place(behind.service, behind.since).position > feed.position:
-                return False
             items = [item for item in page.items if item.position <= feed.position]
             await _log_wanted(session, behind.service, items, [own])
             arrived = end.position >= feed.position
@@ -264,7 +263,7 @@ def _joined(subscribers: Iterable[_Subscriber], begin: Place) -> Iterator[_Subsc
     """Those to whom what comes after a place of the feed is sent: not who has yet to come there by himself."""
     for one in subscribers:
         own = one.place if one.place is not None and one.place.feed == begin.feed else None
-        if own is None or own.position > begin.position:
+        if own is None or own.position >= begin.position:
             yield replace(one, place=own)
 
 

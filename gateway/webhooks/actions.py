@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -32,10 +32,12 @@ MOST_EACH = 50
 
 @dataclass(frozen=True)
 class Outfit:
-    """What the gateway has for all webhooks: how secrets are kept, and where events may be sent."""
+    """What the gateway has for all webhooks: how secrets are kept, where events may be sent, and where the feeds end."""
 
     vault: Vault
     destinations: Destinations
+    ends: Callable[[], Awaitable[Mapping[str, str]]]
+    """Cursors by service, without those that cannot be asked just now."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,9 @@ async def create_webhook(
 ) -> Issued:
     """Make a webhook; the same request again answers it without its secret.
 
+    It begins at the cursors that are given, and where the other feeds end now: they are followed for all together, and
+    what was read of them last may be older. Where one cannot be asked, it begins with what is read next for all.
+
     Raises:
         RegionForbidden: it would see beyond its owner's region.
         Invalid: nothing may be sent there, or a cursor is none.
@@ -61,6 +66,7 @@ async def create_webhook(
     _check_cursors(draft.since)
     secret = rules.written_secret(secrets.token_bytes(rules.SECRET_BYTES))
     row["secret"] = outfit.vault.seal(secret, row["id"])
+    ends = await outfit.ends()
     there = await store.lock_owner(session, caller.id)
     replayed = await store.find_replayed(session, caller.id, once.key) if once else None
     if once is not None and replayed is not None:
@@ -71,7 +77,7 @@ async def create_webhook(
     if there >= MOST_EACH:
         raise problems.Conflict(f"you have {there} webhooks already, as many as one owner may have")
     await store.add(session, row)
-    await store.begin_at(session, row["id"], draft.since)
+    await store.begin_at(session, row["id"], {**ends, **draft.since})
     await store.wake(session)
     return Issued(Webhook(**row), secret)
 

@@ -15,6 +15,7 @@ from gateway.webhooks.owners import administered
 from gateway.webhooks.schemas import State, WebhookFilters
 from gateway.webhooks.tables import Webhook, WebhookCatchUp, WebhookFeed
 from kit.access import Caller
+from kit.changes import cursor
 from kit.paging import decode_cursor
 from kit.problems import WebhookUnknown
 from kit.scoping import subtree
@@ -59,11 +60,18 @@ async def list_page(session: AsyncSession, caller: Caller, filters: WebhookFilte
 
 
 async def catching_up(session: AsyncSession, webhooks: Sequence[UUID]) -> dict[UUID, list[str]]:
-    """The services whose feeds these webhooks still read alone."""
-    query = select(WebhookCatchUp).where(col(WebhookCatchUp.webhook_id).in_(webhooks))
+    """The services whose feeds these webhooks still read alone, because the others are further on."""
+    query = (
+        sa.select(WebhookCatchUp, col(WebhookFeed.position))
+        .join(WebhookFeed, col(WebhookFeed.service) == col(WebhookCatchUp.service))
+        .where(col(WebhookCatchUp.webhook_id).in_(webhooks))
+        .order_by(col(WebhookCatchUp.service))
+    )
     found: dict[UUID, list[str]] = {number: [] for number in webhooks}
-    for one in (await session.scalars(query.order_by(col(WebhookCatchUp.service)))).all():
-        found[one.webhook_id].append(one.service)
+    for one, others in (await session.execute(query)).all():
+        place = cursor.read(one.service, one.since)
+        if place is not None and place.position < others:
+            found[one.webhook_id].append(one.service)
     return found
 
 

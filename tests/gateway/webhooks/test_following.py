@@ -30,12 +30,46 @@ async def test_from_a_cursor_on_and_then_with_the_others(scene: Scene) -> None:
     await scene.tell("Sesudah", "81.03")
     await scene.tell("Lain", "81.04")
     webhook = await scene.make(owner, place, types=None, since={"registry": since})
-    assert webhook["catching_up"] == ["registry"]
     await place.has(1)
     await scene.tell("Kemudian", "81.03")
     await place.has(2)
     assert place.names == ["Sesudah", "Kemudian"]
     assert (await scene.get(owner, f"/webhooks/{webhook['id']}"))["catching_up"] == []
+
+
+async def test_from_a_cursor_far_behind_the_others(scene: Scene) -> None:
+    owner, place = await scene.reader("81.03"), scene.receiver.place()
+    await scene.tell("Lama", "81.03")
+    beginning = (await scene.get(owner, "/changes/registry?limit=1"))["next_since"]
+    everything = await scene.get(owner, f"/changes/registry?limit=500&type=village-registered&since={beginning}")
+    number = len(everything["items"])
+    assert number > 0
+    await scene.sql(
+        "UPDATE webhook_feeds SET since = :since, position = :position WHERE service = 'registry'",
+        since=everything["next_since"],
+        position=cursor.read("registry", everything["next_since"]).position,
+    )
+    webhook = await scene.make(owner, place, since={"registry": beginning})
+    assert webhook["catching_up"] == ["registry"]
+    await place.has(number)
+    await scene.tell("Kemudian", "81.03")
+    await place.has(number + 1)
+    assert place.names == [*(item["event"]["data"]["name"] for item in everything["items"]), "Kemudian"]
+    assert (await scene.get(owner, f"/webhooks/{webhook['id']}"))["catching_up"] == []
+
+
+async def test_it_begins_at_the_feeds_end_however_long_ago_that_was_read(scene: Scene) -> None:
+    """Nobody has wanted anything for a while, so the feed's end is that of when somebody looked last."""
+    await nobody_wants_anything(scene)
+    await scene.tell("Sebelum", "81.03")
+    owner, place = await scene.reader("81.03"), scene.receiver.place()
+    webhook = await scene.make(owner, place)
+    assert webhook["catching_up"] == []
+    await scene.tell("Sesudah", "81.03")
+    await place.has(1)
+    await scene.tell("Kemudian", "81.03")
+    await place.has(2)
+    assert place.names == ["Sesudah", "Kemudian"]
 
 
 async def test_a_feed_made_anew_loses_nothing_and_repeats_nothing(scene: Scene) -> None:
@@ -158,11 +192,6 @@ async def test_of_a_feed_only_what_somebody_wants_is_read(scene: Scene, monkeypa
     await nobody_wants_anything(scene)
     await scene.tell("Tidak untuk siapa pun", "81.03")
 
-    async def moved_on() -> bool:
-        return len([interest for interest, _ in pages if interest == NOTHING]) > 1
-
-    await eventually(moved_on, 20)
-    assert not [page.items for _, page in pages if page.items]
     owner, place = await scene.reader("81.04"), scene.receiver.place()
     await scene.make(owner, place)
     await scene.tell("Lain", "81.03")
@@ -170,7 +199,7 @@ async def test_of_a_feed_only_what_somebody_wants_is_read(scene: Scene, monkeypa
     await place.has(1)
     assert place.names == ["Untuknya"]
     found = [(interest, len(page.items)) for interest, page in pages if page.items]
-    assert found == [(Interest("81.04", ("village-registered",)), 1)]
+    assert set(found) == {(Interest("81.04", ("village-registered",)), 1)}
 
 
 async def test_a_page_that_was_read_for_others_is_read_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
