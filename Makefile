@@ -18,10 +18,10 @@ $(READY): requirements/dev.txt requirements/bootstrap.txt pyproject.toml deploy/
 up: $(READY) ## start everything on this machine until Ctrl-C (PostgreSQL, NATS, the four processes)
 	@$(PY) -m deploy.up
 
-# Two files at a time, each on servers of its own: most tests wait for something. ARGS="-n 0 tests/kit" runs some of them, one by one.
+# Three files at a time, each on servers of its own: most tests wait for something. ARGS="-n 0 tests/kit" runs some of them, one by one.
 ARGS ?=
 test: $(READY) ## run all tests on throw-away PostgreSQL and NATS
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The long version of tests/faults/test_history.py; SEED= replays a run. docs/fault-testing.md
 SECONDS ?= 600

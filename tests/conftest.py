@@ -6,22 +6,23 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from prometheus_client import REGISTRY
 
-from deploy.embedded.throwaway import ThrowawayServers, throwaway_servers
+from deploy.embedded.throwaway import ThrowawayServers, one_prepared_cluster, throwaway_servers
 from kit.identity import public_pem
 from kit.observe import Observed
 from kit.process import COLLECT_AFTER, Service, application
 from kit.settings import ServiceSettings
 from services.interventions.service import SERVICE as INTERVENTIONS
-from services.registry.service import SERVICE as REGISTRY
+from services.registry.service import SERVICE as REGISTRY_SERVICE
 from services.scoring.service import SERVICE as SCORING
 from tests.callers import SIGNING_KEY
 
@@ -31,6 +32,23 @@ gc.set_threshold(COLLECT_AFTER, 10, 10)  # as the services' own processes do
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("KKB_SHARED", REPOSITORY.parent / "shared"))
+
+
+_LONGEST = ("system", "faults", "deploy")
+"""Folders whose files take longest: begun first, or one process would be at them when the others have ended."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything else; a parallel run's processes are started later, and share what is prepared."""
+    if not hasattr(config, "workerinput"):
+        prepared = ExitStack()
+        prepared.enter_context(one_prepared_cluster())
+        config.add_cleanup(prepared.close)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring tests in their order: the longest first."""
+    items.sort(key=lambda item: item.path.relative_to(REPOSITORY / "tests").parts[0] not in _LONGEST)
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +92,7 @@ def start(servers: ThrowawayServers, public_key_file: Path) -> Start:
 @pytest.fixture(scope="session")
 async def registry(start: Start) -> AsyncIterator[httpx.AsyncClient]:
     """The registry with the official regions."""
-    async with start(REGISTRY) as client:
+    async with start(REGISTRY_SERVICE) as client:
         yield client
 
 
@@ -96,6 +114,13 @@ def app_of(client: httpx.AsyncClient) -> FastAPI:
     """The app behind a client of `start`."""
     app: FastAPI = client.app  # type: ignore[attr-defined]  # set by `start`
     return app
+
+
+def sample(name: str, labels: Mapping[str, str]) -> float | None:
+    """Value of one of this process's samples; as REGISTRY.get_sample_value, without asking every metric there is."""
+    families = REGISTRY.restricted_registry([name]).collect()
+    found = (one for family in families for one in family.samples if (one.name, one.labels) == (name, labels))
+    return next((one.value for one in found), None)
 
 
 async def eventually(ask: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:

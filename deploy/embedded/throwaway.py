@@ -27,6 +27,8 @@ from deploy.embedded.servers import EmbeddedNats, EmbeddedPostgres
 from deploy.embedded.settings import CHECKOUT
 
 _PREFIX = "kkb-throwaway-"
+_SHARED = "KKB_THROWAWAY_PREPARED"
+"""Variable that names the folder in which several processes have one prepared cluster."""
 _DEADLINE_SECONDS = 60.0
 _STOP_PATIENCE_SECONDS = 10.0
 
@@ -129,12 +131,37 @@ def _prepared_cluster() -> EmbeddedPostgres:
         return _prepare()
 
 
+@contextmanager
+def one_prepared_cluster() -> Iterator[None]:
+    """Let the processes that are started within share what the first of them prepares."""
+    with _folder() as (folder, _):
+        os.environ[_SHARED] = str(folder)
+        try:
+            yield
+        finally:
+            del os.environ[_SHARED]
+
+
 @cache
 def _prepare() -> EmbeddedPostgres:
-    kept = ExitStack()
-    folder, lock = kept.enter_context(_folder())
-    atexit.register(kept.close)
-    postgres = EmbeddedPostgres(folder, free_port(), durable=False, held_descriptors=(lock,))
+    if _SHARED not in os.environ:
+        kept = ExitStack()
+        folder, _ = kept.enter_context(_folder())
+        atexit.register(kept.close)
+        return _prepare_in(folder)
+    folder = Path(os.environ[_SHARED])
+    with (folder / "preparing").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        done = folder / "prepared"
+        if done.exists():
+            return EmbeddedPostgres(folder, free_port(), durable=False)
+        postgres = _prepare_in(folder)
+        done.touch()
+        return postgres
+
+
+def _prepare_in(folder: Path) -> EmbeddedPostgres:
+    postgres = EmbeddedPostgres(folder, free_port(), durable=False)
     try:
         postgres.start(_DEADLINE_SECONDS)
         nats = EmbeddedNats(folder, free_port(), durable=False)  # no service needs it to migrate

@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 import nats
 import pytest
-from prometheus_client import REGISTRY, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 
 from contracts.events import STREAMS
@@ -26,12 +26,12 @@ from kit.logs import JsonFormatter
 from kit.relay import LOCK, Relay
 from kit.tasks import stop
 from tests.callers import caller
-from tests.conftest import REPOSITORY, app_of, eventually
+from tests.conftest import REPOSITORY, app_of, eventually, sample
 from tests.kit.line import Line, has_effects
 
 
 def value(name: str, **labels: str) -> float:
-    found = REGISTRY.get_sample_value(name, labels)
+    found = sample(name, labels)
     assert found is not None, f"{name} {labels} is not shown"
     return found
 

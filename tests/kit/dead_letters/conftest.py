@@ -11,7 +11,6 @@ from uuid import UUID
 import httpx
 import pytest
 import sqlalchemy as sa
-from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from contracts.events import Event, VillageRegistered
@@ -24,7 +23,7 @@ from kit.inbox import Subscription
 from kit.observe import Observed
 from kit.process import Service, application
 from kit.settings import ServiceSettings
-from tests.conftest import app_of, eventually
+from tests.conftest import app_of, eventually, sample
 
 CONSUMER = "tests-names"
 LETTERS = "http://test/api/v1/dead-letters/scoring"
@@ -153,7 +152,7 @@ class House:
 
 
 def gauge(name: str, consumer: str = CONSUMER) -> float | None:
-    return REGISTRY.get_sample_value(name, {"consumer": consumer})
+    return sample(name, {"consumer": consumer})
 
 
 async def is_gauge(name: str, value: float, consumer: str = CONSUMER) -> None:
