@@ -40,6 +40,9 @@ _MARGIN = timedelta(hours=1)
 """An event's time is that of its change; its place in the feed may come later, by as much as a transaction takes. What is
 read twice because of the margin is in the log already."""
 
+_LIVING = col(Webhook.state) != State.ENDED.value
+_BEHIND = sa.select(WebhookCatchUp).join(Webhook, col(Webhook.id) == col(WebhookCatchUp.webhook_id)).where(_LIVING)
+
 
 @dataclass(frozen=True)
 class _Subscriber:
@@ -121,7 +124,7 @@ class Follower:
         """
         while True:
             async with self._database.transaction() as session:
-                behind = (await session.scalars(sa.select(WebhookCatchUp))).all()
+                behind = (await session.scalars(_BEHIND)).all()
             busy = False
             for one in behind:
                 try:
@@ -250,7 +253,7 @@ async def _subscribers(session: AsyncSession, service: str) -> list[_Subscriber]
             col(Webhook.id), col(Webhook.types), col(Webhook.region), col(Webhook.created_at), col(WebhookCatchUp.since)
         )
         .outerjoin(WebhookCatchUp, own)
-        .where(col(Webhook.state) != State.ENDED.value)
+        .where(_LIVING)
         .order_by(col(Webhook.id))
     )
     return [
