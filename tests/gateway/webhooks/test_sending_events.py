@@ -102,6 +102,7 @@ class TestFailures:
 
         await eventually(passed)
         assert place.names[:5] == ["Racun"] * 4 + ["Baik"]
+        await scene.until_state(owner, webhook["id"], "delivered")
         await scene.sql(
             "UPDATE webhook_deliveries SET first_tried_at = now() - interval '4 days' WHERE webhook_id = :id "
             "AND state = 'waiting'",
