@@ -18,6 +18,7 @@ Document = Mapping[str, Any]
 
 _METHODS = frozenset({"get", "put", "post", "delete", "patch"})
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _FIRST_ERROR = 400
 
@@ -49,6 +50,9 @@ WITHOUT_EXAMPLE = {
     "validate_document": "a whole document; docs/rulesets.md",
 }
 """Bodies that are no good as an example, and where to read instead."""
+
+WITHOUT_EXAMPLE_OF_ANSWER = {"get_contract": "the contract itself"}
+"""Answers that are no good as an example."""
 
 
 def breaches(document: Document) -> list[str]:
@@ -126,9 +130,11 @@ def _of_answers(document: Document, operation: Document) -> Iterator[str]:
             yield f"{status} has no description"
         if int(status) >= _FIRST_ERROR and list(answer.get("content", ())) != [_PROBLEM]:
             yield f"{status} is not answered as a problem"
-        for media in answer.get("content", {}).values():
+        for kind, media in answer.get("content", {}).items():
             if "example" in media:
                 yield from _misfit(document, media.get("schema", {}), media["example"], f"the example of {status}")
+            elif status.startswith("2") and kind == _JSON and operation["operationId"] not in WITHOUT_EXAMPLE_OF_ANSWER:
+                yield f"no example of its answer {status}"
     missing = sorted(_expected(operation) - set(answers))
     if missing:
         yield f"{', '.join(missing)} can happen and are not declared"
@@ -149,7 +155,7 @@ def _expected(operation: Document) -> set[str]:
 
 def _of_a_list(document: Document, operation: Document) -> Iterator[str]:
     content = operation["responses"].get("200", {}).get("content", {})
-    schema = _resolved(document, content.get("application/json", {}).get("schema", {}))
+    schema = _resolved(document, content.get(_JSON, {}).get("schema", {}))
     items = schema.get("properties", {}).get("items")
     array = schema.get("type") == "array" or bool(items and items.get("type") == "array")
     if array and operation["operationId"].startswith("list_"):
@@ -164,7 +170,7 @@ def _of_a_body(document: Document, operation: Document) -> Iterator[str]:
     examples = []
     for media, content in operation["requestBody"]["content"].items():
         schema = content.get("schema", {})
-        if media == "application/json":
+        if media == _JSON:
             yield from _open_objects(document, schema, set())
         if "example" in content:
             examples.append(content["example"])

@@ -34,6 +34,11 @@ def body(document: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
+def answer(document: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = issue_key(document)["responses"]["201"]["content"]["application/json"]
+    return content
+
+
 def named(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
     return lambda document: issue_key(document).__setitem__(name, value)
 
@@ -92,6 +97,8 @@ def camel(document: dict[str, Any]) -> None:
         (undescribed_parameter, "the parameter limit is not described"),
         (lambda document: body(document).pop("example"), "no example of its body"),
         (lambda document: body(document)["example"].pop("roles"), "the example of its body does not fit"),
+        (lambda document: answer(document).pop("example"), "no example of its answer 201"),
+        (lambda document: answer(document)["example"].pop("roles"), "the example of 201 does not fit"),
         (open_body, "takes unknown members"),
         (open_inner_object, "takes unknown members"),
         (camel, "the member expiresAt is not in snake_case"),

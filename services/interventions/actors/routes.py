@@ -31,7 +31,8 @@ async def list_actors(_reader: ActorReader, filters: Annotated[ActorFilters, Que
 
 @router.get("/{code}", responses=problems(NotFound))
 async def get_actor(
-    code: Annotated[ActorCode, Path(description="Code of the kind of institution, like `opd-kb`")], _reader: ActorReader
+    code: Annotated[ActorCode, Path(description="Code of the kind of institution, like `opd-ppkb`")],
+    _reader: ActorReader,
 ) -> Actor:
     """One kind of institution."""
     actor = actors_by_code().get(code)
