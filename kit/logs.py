@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 import orjson
@@ -72,7 +73,7 @@ def log_request(members: dict[str, Any]) -> None:
 
 def _beginning(created: float, level: str, service: str, logger: str, message: str) -> dict[str, Any]:
     return {
-        "time": datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds"),
+        "time": f"{_second(int(created))}.{int(created % 1 * 1000):03}+00:00",
         "level": level,
         "service": service,
         "logger": logger,
@@ -80,6 +81,11 @@ def _beginning(created: float, level: str, service: str, logger: str, message: s
         "request_id": request_id.get(),
         "traceparent": traceparent.get(),
     }
+
+
+@lru_cache(2)
+def _second(created: int) -> str:
+    return datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _line(members: Mapping[str, Any]) -> bytes:

@@ -10,7 +10,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kit import API, deadlines, logs, metrics
-from kit.ids import uuid7
+from kit.ids import uuid7_text
 from kit.ops import Health
 from kit.problems import InternalProblem, Unavailable, is_database_away, problem_response
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 def request_id_of(given: str | None) -> str:
     """The client's request id if it is well-formed, else a new one."""
-    return given if given and _REQUEST_ID.fullmatch(given) else str(uuid7())
+    return given if given and _REQUEST_ID.fullmatch(given) else uuid7_text()
 
 
 def traceparent_of(given: str | None) -> str:

@@ -74,7 +74,7 @@ class Exchange:
         self.complete = False
         """Whether the whole answer has come."""
         self._connection = connection
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._parts: list[bytes] = []
         self._buffered = 0
         self._answer_head = 0
@@ -148,9 +148,12 @@ class Exchange:
             # a service that ends: what is idle it closes next, perhaps with a request already on its way
             self._connection.pool.close()
         self._connection.end(self, reusable=clean)
+        # They hold each other, for the garbage collector to find: it did so 30 ms at a time, every request waiting.
+        self._parser = None
 
     def received(self, data: bytes) -> None:
         """Bytes from the service."""
+        assert self._parser is not None
         self.touched = True
         try:
             self._parser.feed_data(data)
@@ -181,6 +184,7 @@ class Exchange:
 
     def on_headers_complete(self) -> None:
         """The head is there: decide how the body ends (RFC 9112, 6.3)."""
+        assert self._parser is not None
         status = self._parser.get_status_code()
         if status == _SWITCHING_PROTOCOLS or status > _LAST_STATUS:
             raise BadAnswer

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.limits.ceiling import TOO_MUCH, Ceiling
-from kit.ids import uuid7
+from kit.ids import uuid7_text
 from kit.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, HeadTooLarge, Malformed, Problem, Unavailable
 
 
@@ -66,7 +66,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.ceiling is not None and self.ceiling.is_reached and self._is_between_requests() and is_plain_get(data):
             # Refused before it is parsed, for a tenth of what an answer costs: refusing must not be what overloads.
             self.ceiling.refuse()
-            self.transport.write(_SHED % str(uuid7()).encode())
+            self.transport.write(_SHED % uuid7_text().encode())
             return
         super().data_received(data)
         if not self._in_head:

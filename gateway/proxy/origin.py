@@ -83,6 +83,7 @@ def address_of(text: str) -> Address | None:
     return _parsed(text) if len(text) <= _LONGEST_ADDRESS else None
 
 
+@lru_cache(4096)
 def _plain(peer: str) -> str:
     address = address_of(peer)
     return peer if address is None else str(address)
