@@ -49,6 +49,9 @@ class Ceiling:
         self._rate = math.inf
         """Requests that may be begun a second; infinite while there is no overload."""
         self._left = math.inf
+        """Requests that may yet be begun before the next tick."""
+        self._coming = math.inf
+        """The same, counted when their first bytes come."""
         self._finished = 0
         self._in_flight = 0
         self._refused = 0
@@ -57,10 +60,15 @@ class Ceiling:
         self._timer: asyncio.TimerHandle | None = None
         CEILING.set_function(lambda: self._rate)
 
-    @property
-    def is_reached(self) -> bool:
-        """Whether nothing more is begun before the next tick."""
-        return self._left < 1
+    def lets_in(self) -> bool:
+        """Whether one more request may come in before the next tick; asked once for each, at its first bytes.
+
+        What comes in together is begun later, one after the other: who waits until `begin` says no has read all of it.
+        """
+        if self._coming < 1:
+            return False
+        self._coming -= 1
+        return True
 
     def begin(self) -> bool:
         """Whether one more request may be begun; whoever begins one says `finish` when it is over."""
@@ -85,14 +93,14 @@ class Ceiling:
         """Begin to watch the running loop."""
         loop = asyncio.get_running_loop()
         self._ticked_at = loop.time()
-        self._left = float(self.limits.most)
+        self._left = self._coming = float(self.limits.most)
         self._timer = loop.call_later(self.limits.tick_seconds, self._tick, loop)
 
     def stop(self) -> None:
         """Watch no longer, and refuse nothing."""
         if self._timer is not None:
             self._timer.cancel()
-        self._rate = self._left = math.inf
+        self._rate = self._left = self._coming = math.inf
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
@@ -113,7 +121,7 @@ class Ceiling:
         else:
             self._late = 0
             self._rate = self._raised(done)
-        self._left = min(self._rate * tick, self.limits.most)
+        self._left = self._coming = min(self._rate * tick, self.limits.most)
         self._finished = self._refused = 0
 
     def _lowered(self, done: float, lag: float) -> float:

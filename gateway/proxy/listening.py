@@ -63,7 +63,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
-        if self.ceiling is not None and self.ceiling.is_reached and self._is_between_requests() and is_plain_get(data):
+        if (
+            self.ceiling is not None
+            and self._is_between_requests()
+            and not self.ceiling.lets_in()
+            and is_plain_get(data)
+        ):
             # Refused before it is parsed, for a tenth of what an answer costs: refusing must not be what overloads.
             self.ceiling.refuse()
             self.transport.write(_SHED % uuid7_text().encode())

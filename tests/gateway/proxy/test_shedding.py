@@ -23,10 +23,13 @@ class Full(Ceiling):
 
     def __init__(self) -> None:
         super().__init__(CeilingLimits())
-        self._left = 0.0
+        self.lower_it()
 
     def raise_it(self) -> None:
-        self._left = float("inf")
+        self._left = self._coming = float("inf")
+
+    def lower_it(self, left: float = 0.0) -> None:
+        self._left = self._coming = left
 
 
 async def hello(_scope, receive, send) -> None:
@@ -42,7 +45,7 @@ async def full() -> Full:
 
 
 @pytest.fixture
-async def client(full: Full) -> AsyncIterator[RawClient]:
+async def crowd(full: Full) -> AsyncIterator[list[RawClient]]:
     config = uvicorn.Config(hello, lifespan="off", log_config=None)
     config.load()
     state = ServerState()
@@ -50,11 +53,18 @@ async def client(full: Full) -> AsyncIterator[RawClient]:
     server = await asyncio.get_running_loop().create_server(
         lambda: make(config=config, server_state=state, app_state={}), "127.0.0.1", 0
     )
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
-    yield RawClient(reader, writer)
-    writer.transport.abort()
+    port = server.sockets[0].getsockname()[1]
+    opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(8)]
+    yield [RawClient(reader, writer) for reader, writer in opened]
+    for _, writer in opened:
+        writer.transport.abort()
     server.close()
     await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def client(crowd: list[RawClient]) -> RawClient:
+    return crowd[0]
 
 
 class TestOnTheWire:
@@ -75,11 +85,18 @@ class TestOnTheWire:
         await client.send(GET)
         assert (await client.answer()).body == b"hi"
 
+    async def test_of_many_that_come_together_only_so_many_are_read(self, crowd: list[RawClient], full: Full) -> None:
+        """They are begun one after the other when all have come."""
+        full.lower_it(3)
+        await asyncio.gather(*(client.send(GET) for client in crowd))
+        statuses = sorted([(await client.answer()).status for client in crowd])
+        assert statuses == [200] * 3 + [503] * (len(crowd) - 3)
+
     async def test_what_has_begun_is_brought_to_its_end(self, client: RawClient, full: Full) -> None:
         full.raise_it()
         await client.send(b"POST /thing HTTP/1.1\r\nhost: door\r\ncontent-length: 41\r\n\r\n")
         await asyncio.sleep(0.05)
-        full._left = 0.0
+        full.lower_it()
         await client.send(b"GET / is what this body begins with\r\n\r\nxx")
         assert (await client.answer()).body == b"hi"
 
@@ -87,7 +104,7 @@ class TestOnTheWire:
         full.raise_it()
         await client.send(b"GET /thing HTTP/1.1\r\nx-first: ")
         await asyncio.sleep(0.05)
-        full._left = 0.0
+        full.lower_it()
         await client.send(b"GET / HTTP/1.1\r\nhost: door\r\n\r\n")
         assert (await client.answer()).body == b"hi"
 
