@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -125,10 +126,10 @@ class TestIdentity:
         [
             "",
             "nonsense",
-            mint(ADMIN, Ed25519PrivateKey.generate(), HERE),
-            mint(ADMIN, SIGNING_KEY, HERE, now=time.time() - 600),
-            mint(ADMIN, SIGNING_KEY, HERE, now=time.time() + 600),
-            mint(ADMIN, SIGNING_KEY, "scoring"),
+            lambda: mint(ADMIN, Ed25519PrivateKey.generate(), HERE),
+            lambda: mint(ADMIN, SIGNING_KEY, HERE, now=time.time() - 600),
+            lambda: mint(ADMIN, SIGNING_KEY, HERE, now=time.time() + 600),
+            lambda: mint(ADMIN, SIGNING_KEY, "scoring"),
             signed({**CLAIMS, "iss": "else"}),
             signed({name: claim for name, claim in CLAIMS.items() if name != "exp"}),
             signed({name: claim for name, claim in CLAIMS.items() if name != "aud"}),
@@ -153,8 +154,11 @@ class TestIdentity:
             "symmetric with the public key",
         ],
     )
-    async def test_only_the_gateways_tokens_count(self, tiny: httpx.AsyncClient, token: str) -> None:
-        answer = await tiny.post("/notes", json={"text": "a"}, headers={IDENTITY_HEADER: token})
+    async def test_only_the_gateways_tokens_count(
+        self, tiny: httpx.AsyncClient, token: str | Callable[[], str]
+    ) -> None:
+        shown = token if isinstance(token, str) else token()  # what lives for minutes is made only now
+        answer = await tiny.post("/notes", json={"text": "a"}, headers={IDENTITY_HEADER: shown})
         assert answer.status_code == 401
 
     @pytest.mark.parametrize(
