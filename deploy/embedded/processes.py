@@ -27,7 +27,12 @@ class Account(NamedTuple):
 
 
 def tie_to_parent(last_signal: signal.Signals, parent: int | None = None) -> Callable[[], None]:
-    """For the child: get this signal when the parent (this process) ends in whatever way, also by kill -9 (Linux only)."""
+    """For the child: get this signal when its parent ends in whatever way, also by kill -9 (Linux only).
+
+    Args:
+        last_signal: the signal.
+        parent: the parent's process id; None: this process is it.
+    """
     parent = parent or os.getpid()
 
     def tie() -> None:

@@ -33,6 +33,7 @@ NOWHERE = "99"
 
 _WAIT_SECONDS = 20
 _END_SECONDS = 2.0
+"""How long whoever makes a webhook waits for a feed to say where it ends."""
 _AT_ONCE = 200
 _OK, _GONE = 200, 410
 

@@ -32,7 +32,7 @@ class ForkedChild(Child):
         assert (python, dash_m) == (sys.executable, "-m")
         assert self.environment is not None
         what = (module, arguments, dict(self.environment), str(self.log), str(self.working_directory))
-        # as a daemon it would be waited for by nobody; how it ends is the tests' business
+        # a daemon: this process does not wait for it when it ends
         process = _CONTEXT.Process(target=_live, args=what, daemon=True)
         process.start()
         return _Forked(process)

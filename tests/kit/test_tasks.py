@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kit import tasks
-from kit.tasks import first_to_end, keep_running, stop
+from kit.tasks import first_to_end, keep_running, stop, unless
 
 
 async def test_several_that_fail_at_once_are_one_failure_and_no_complaint() -> None:
@@ -26,6 +26,48 @@ async def test_several_that_fail_at_once_are_one_failure_and_no_complaint() -> N
     finally:
         asyncio.get_running_loop().set_exception_handler(None)
     assert complaints == []
+
+
+class TestUnless:
+    async def test_what_the_job_gives_or_raises(self) -> None:
+        async def give() -> int:
+            return 7
+
+        async def fail() -> None:
+            raise ValueError("gone")
+
+        assert await unless(asyncio.Event(), give()) == 7
+        with pytest.raises(ValueError, match="gone"):
+            await unless(asyncio.Event(), fail())
+
+    async def test_none_and_the_job_is_stopped_when_the_event_comes_first(self) -> None:
+        event, stopped = asyncio.Event(), asyncio.Event()
+
+        async def endless() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                stopped.set()
+
+        asyncio.get_running_loop().call_later(0.01, event.set)
+        assert await unless(event, endless()) is None
+        assert stopped.is_set()
+
+    async def test_nothing_is_left_behind_when_cancelled(self) -> None:
+        stopped = asyncio.Event()
+
+        async def endless() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                stopped.set()
+
+        task = asyncio.create_task(unless(asyncio.Event(), endless()))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert stopped.is_set()
 
 
 class TestKeepRunning:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
+from gateway.proxy.connections import Exchange
 from tests.gateway.proxy.scene import OK, Reader, Service, Writer, answering, answering_once
 
 
@@ -19,6 +21,23 @@ def closing_kept_connections(service_gone_after: int = 1):
         await service.hear(reader)
 
     return script
+
+
+class TestGarbage:
+    async def test_an_exchange_leaves_no_cycles(self, serve, front):
+        """The collector would find them tens of thousands at a time, and every request would wait for it."""
+        service = await serve(answering(OK))
+        client = await (await front(service.url)).connect()
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                assert (await client.ask("GET", "/thing")).body == b"ok"
+            await asyncio.sleep(0.1)
+            assert len(service.heard) == 3
+            assert not [one for one in gc.get_objects() if isinstance(one, Exchange)]
+        finally:
+            gc.enable()
 
 
 class TestReuse:

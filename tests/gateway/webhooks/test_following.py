@@ -225,6 +225,27 @@ async def test_a_page_that_was_read_for_others_is_read_again(scene: Scene, monke
     assert place.names == ["Di tengah"]
 
 
+async def test_who_is_new_does_not_wait_for_what_is_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long polls are given up as soon as somebody wants something else than what they wait for."""
+    read, waiting = OwnFeeds.read, asyncio.Event()
+
+    async def endless(*arguments: Any, **more: Any) -> FeedPage:
+        if arguments[3] == NOTHING and more:
+            waiting.set()
+            await asyncio.Event().wait()
+        return await read(*arguments, **more)
+
+    monkeypatch.setattr(OwnFeeds, "read", endless)
+    await nobody_wants_anything(scene)
+    await asyncio.wait_for(waiting.wait(), 60)
+    await scene.tell("Belum dibaca siapa pun", "81.03")
+    owner, place = await scene.reader("81.03"), scene.receiver.place()
+    await scene.make(owner, place)
+    await scene.tell("Segera", "81.03")
+    await place.has(1)
+    assert place.names == ["Segera"]
+
+
 async def nobody_wants_anything(scene: Scene) -> None:
     await scene.sql("UPDATE webhooks SET state = 'ended', reason = 'owner_revoked' WHERE state <> 'ended'")
     await scene.sql("SELECT pg_notify('kkb_webhooks', '')")
