@@ -37,6 +37,25 @@ class TestPath:
             await line.commit(second)
             await has_effects(line, second)
 
+    async def test_an_outbox_that_was_empty_for_long_is_placed_by_reading_it_once(self, line: Line) -> None:
+        """Not by a plan from then, which compares every row with every other: the first import into a new platform."""
+        line.poll_seconds = 0.01
+        number = 1_500
+        counted = "FROM pg_stat_user_tables WHERE relname = 'outbox'"
+
+        async def ask(what: str) -> int:
+            async with line.producer.transaction() as session:
+                return int(await session.scalar(sa.text(f"SELECT {what} {counted}")))
+
+        async def placed() -> bool:
+            return await ask("n_tup_upd") >= number
+
+        async with line.running():
+            await asyncio.sleep(1)  # polls, after a few of which PostgreSQL keeps the plan
+            await line.commit(*(line.event() for _ in range(number)))
+            await eventually(placed)
+            assert await ask("seq_tup_read + idx_tup_fetch") < number * 100
+
     async def test_what_was_in_hand_is_given_back_when_the_process_ends(self, line: Line) -> None:
         line.retries = Retries(ack_seconds=600)  # a redelivery would come after the test
         event = line.event()
