@@ -1,7 +1,8 @@
 """What the gateway costs: direct, through it, through nginx, and through a plain FastAPI and httpx proxy; in one run.
 
 Every part is a process of its own. The proxy has one core for itself, the service and the load generator share the
-other, as far as the system lets them be pinned. Two services: one that answers fixed bytes, so that the proxy is all
+other, as far as the system lets them be pinned. What is told of half load and of overload comes from short slices, one
+way after the other, of which those count in which the host took nothing and no other process worked (`Quiet`). Two services: one that answers fixed bytes, so that the proxy is all
 there is to measure, and one made as ours are (FastAPI on uvicorn). Ratios count; a time by itself says nothing.
 """
 
@@ -14,6 +15,7 @@ import json
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -40,6 +42,8 @@ SIZES = {"1kB": 1_000, "100kB": 100_000}
 PATH = "/api/v1/villages/{}"
 GOOD_SECONDS = 1.0
 """An answer that comes later is no use to anybody."""
+FOREIGN_SHARE = 0.02
+"""Of both processors' time: what others may take of a slice that counts."""
 MOST_CONNECTIONS = 1000
 
 
@@ -99,6 +103,28 @@ async def plain_proxy(port: int, service: int) -> None:
 # --- the load ---------------------------------------------------------------------------------------------------------
 
 
+class Quiet:
+    """How much of the machine went to others: to the host's other guests (steal), or to processes that are not ours."""
+
+    def __init__(self, ours: list[int]) -> None:
+        self._processes = [psutil.Process(number) for number in (os.getpid(), *ours)]
+        self._before = self._taken()
+
+    def foreign_share(self) -> float:
+        """Share of all processors' time since the beginning."""
+        before, after = self._before, self._taken()
+        passed, busy, mine = (late - early for late, early in zip(after, before, strict=True))
+        return max(busy - mine, 0.0) / passed
+
+    def _taken(self) -> tuple[float, float, float]:
+        whole = psutil.cpu_times()
+        idle = whole.idle + getattr(whole, "iowait", 0.0)
+        passed = time.monotonic() * (psutil.cpu_count() or 1)
+        total = sum(whole[:8]) if hasattr(whole, "steal") else passed
+        times = [one.cpu_times() for one in self._processes]
+        return passed, total - idle, sum(one.user + one.system for one in times)
+
+
 class _Client(asyncio.Protocol):
     """One connection: one request at a time, timed from when it was due."""
 
@@ -131,7 +157,8 @@ class _Client(asyncio.Protocol):
 class _Load:
     """Asks one address, as fast as it is answered (closed loop) or so many times a second whatever happens (open)."""
 
-    def __init__(self, port: int, path: str, headers: str, seconds: float) -> None:
+    def __init__(self, port: int, path: str, headers: str, seconds: float, ours: list[int]) -> None:
+        self._ours = ours
         self.request = f"GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n".encode()
         self._port = port
         self._seconds = seconds
@@ -147,15 +174,17 @@ class _Load:
         self._closed = True
         await self._connect(connections)
         clients, self._idle = self._idle, []
+        quiet = Quiet(self._ours)
         began = time.perf_counter()
         for client in clients:
             client.ask(time.perf_counter())
         await asyncio.sleep(self._seconds)
-        return self._result(time.perf_counter() - began)
+        return self._result(time.perf_counter() - began, quiet)
 
     async def open(self, rate: float, connections: int) -> dict[str, Any]:
         """`rate` requests fall due each second; one that finds no connection free was turned away."""
         await self._connect(connections)
+        quiet = Quiet(self._ours)
         began = time.perf_counter()
         sent = 0
         while (now := time.perf_counter()) - began < self._seconds:
@@ -168,7 +197,7 @@ class _Load:
             await asyncio.sleep(0.001)
         elapsed = time.perf_counter() - began
         await asyncio.sleep(GOOD_SECONDS)
-        return self._result(elapsed)
+        return self._result(elapsed, quiet)
 
     def answered(self, client: _Client, status: int, seconds: float) -> None:
         """Count an answer."""
@@ -196,7 +225,7 @@ class _Load:
             _, client = await loop.create_connection(lambda: _Client(self), "127.0.0.1", self._port)
             self._idle.append(client)
 
-    def _result(self, elapsed: float) -> dict[str, Any]:
+    def _result(self, elapsed: float, quiet: Quiet) -> dict[str, Any]:
         self._over = True
         times = sorted(self._times) or [float("nan")]
         return {
@@ -207,6 +236,7 @@ class _Load:
             "statuses": self._statuses,
             "unsent": self._unsent,
             "lost": self._lost,
+            "foreign": quiet.foreign_share(),
         }
 
 
@@ -270,9 +300,12 @@ def part(*arguments: str | float) -> list[str]:
     return [sys.executable, "-m", "benchmarks.gateway", *map(str, arguments)]
 
 
-def measured(way: Way, size: str, seconds: float, *, connections: int, rate: float = 0) -> dict[str, Any]:
+def measured(
+    way: Way, size: str, seconds: float, *, connections: int, rate: float = 0, ours: list[int] | None = None
+) -> dict[str, Any]:
     """What the load generator saw, in a process of its own."""
     asked = {"port": way.port, "path": PATH.format(size), "headers": way.headers, "seconds": seconds}
+    asked["ours"] = ours or []
     command = part("load", json.dumps({**asked, "connections": connections, "rate": rate}))
     before = way.seconds()
     done = subprocess.run(pinned(0, command), cwd=ROOT, check=True, capture_output=True)
@@ -343,8 +376,8 @@ def our_gateway(service: int, folder: Path) -> Iterator[Way]:
             yield Way("gateway", port, process.pid, f"authorization: Bearer {key}\r\n")
 
 
-def compare(kind: str, seconds: float, *, table: bool) -> None:
-    """Print one service's figures: the table, unless only the load beyond capacity is asked for."""
+def compare(kind: str, seconds: float, rounds: int, what: str) -> None:
+    """Print one service's figures: everything, or only half load, or only the load beyond capacity."""
     service = free_port()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kkb-benchmark-")))
@@ -357,11 +390,13 @@ def compare(kind: str, seconds: float, *, table: bool) -> None:
         plain = Way("FastAPI+httpx", port, proxy.pid)
         ways += [way for way in (stack.enter_context(nginx(service, folder / "nginx")), plain) if way]
         print(f"\n{kind} service: requests/s (added p50 and p99 in ms; share of nginx; processor time per request, us)")
-        for size in SIZES if table else ():
+        for size in SIZES if what == "compare" else ():
             for connections in (1, 32, 256):
                 row(ways, size, seconds, connections)
-        half_load(ways, seconds)
-        overload(ways, seconds)
+        if what in {"compare", "half"}:
+            half_load(ways, seconds / 2, rounds)
+        if what in {"compare", "overload"}:
+            overload(ways, seconds / 2, rounds)
 
 
 def row(ways: list[Way], size: str, seconds: float, connections: int) -> None:
@@ -376,32 +411,62 @@ def row(ways: list[Way], size: str, seconds: float, connections: int) -> None:
     print(f"{size:>6} x {connections:>3}: " + "; ".join(texts), flush=True)
 
 
-def half_load(ways: list[Way], seconds: float) -> None:
+def quiet_slices(way: Way, ways: list[Way], **asked: Any) -> Iterator[dict[str, Any]]:
+    """One slice if it counts, none if others worked meanwhile."""
+    found = measured(way, "1kB", asked.pop("seconds"), **asked, ours=[one.process for one in ways])
+    if found["foreign"] <= FOREIGN_SHARE:
+        yield found
+
+
+def middle(found: list[dict[str, Any]], what: str) -> float:
+    """The median of slices; not a number where none counts."""
+    return float(statistics.median([one[what] for one in found])) if found else float("nan")
+
+
+def most_of(way: Way, ways: list[Way], seconds: float) -> float:
+    """Answers a second on 32 connections: the median of five slices, of those that count if any does."""
+    found = [measured(way, "1kB", seconds, connections=32, ours=[one.process for one in ways]) for _ in range(5)]
+    return middle([one for one in found if one["foreign"] <= FOREIGN_SHARE] or found, "rate")
+
+
+def half_load(ways: list[Way], seconds: float, rounds: int) -> None:
     """Print what each way adds at half of what the gateway can do."""
     gateway = next(way for way in ways if way.name == "gateway")
-    rate = measured(gateway, "1kB", seconds, connections=32)["rate"] / 2
-    found = {way.name: measured(way, "1kB", seconds, connections=64, rate=rate) for way in ways[:3]}
-    texts = [f"{name} p50 {one['p50']:.1f}, p99 {one['p99']:.1f}" for name, one in found.items()]
-    added = found["gateway"]["p99"] - found["direct"]["p99"]
-    print(f"half load ({rate:,.0f}/s), ms: {'; '.join(texts)}; the gateway adds {added:.1f} at p99", flush=True)
+    rate = most_of(gateway, ways, seconds) / 2
+    found: dict[str, list[dict[str, Any]]] = {way.name: [] for way in ways[:3]}
+    for _ in range(rounds):
+        for way in ways[:3]:
+            found[way.name] += quiet_slices(way, ways, seconds=seconds, connections=64, rate=rate)
+    texts = [
+        f"{name} p50 {middle(some, 'p50'):.2f}, p99 {middle(some, 'p99'):.2f} ({len(some)} of {rounds} slices quiet)"
+        for name, some in found.items()
+    ]
+    added = middle(found["gateway"], "p99") - middle(found["direct"], "p99")
+    print(f"half load ({rate:,.0f}/s), ms: {'; '.join(texts)}; the gateway adds {added:.2f} at p99", flush=True)
 
 
-def overload(ways: list[Way], seconds: float) -> None:
+def overload(ways: list[Way], seconds: float, rounds: int) -> None:
     """Print the goodput at three times what each proxy can do: answers 200 within a second."""
     for way in ways[1:3]:
-        most = measured(way, "1kB", seconds, connections=32)["rate"]
-        found = measured(way, "1kB", 4 * seconds, connections=MOST_CONNECTIONS, rate=3 * most)
+        most = most_of(way, ways, seconds)
+        asked = {"seconds": 2 * seconds, "connections": MOST_CONNECTIONS, "rate": 3 * most}
+        found = [one for _ in range(rounds) for one in quiet_slices(way, ways, **asked)]
+        good = middle(found, "good")
+        shares = ", ".join(f"{one['good'] / most:.2f}" for one in found)
+        last = found[-1] if found else {"statuses": {}, "unsent": 0, "lost": 0}
         print(
-            f"three times capacity, {way.name}: {found['good']:,.0f}/s good of {most:,.0f}/s at most: "
-            f"{found['good'] / most:.2f}; p99 {found['p99']:.0f} ms, answers {found['statuses']}, "
-            f"{found['unsent']} found no connection free, {found['lost']} connections lost; {found['processor']:.0f} us a request",
+            f"three times capacity, {way.name}: {good:,.0f}/s good of {most:,.0f}/s at most: "
+            f"{good / most:.2f} ({len(found)} of {rounds} slices quiet: "
+            f"{shares}); p99 {middle(found, 'p99'):.0f} ms, "
+            f"answers of the last {last['statuses']}, {last['unsent']} found no connection free, "
+            f"{last['lost']} connections lost; {middle(found, 'processor'):.0f} us a request",
             flush=True,
         )
 
 
 async def load(asked: dict[str, Any]) -> dict[str, Any]:
     """Be the load generator."""
-    one = _Load(asked["port"], asked["path"], asked["headers"], asked["seconds"])
+    one = _Load(asked["port"], asked["path"], asked["headers"], asked["seconds"], asked["ours"])
     if asked["rate"]:
         return await one.open(asked["rate"], asked["connections"])
     return await one.closed(asked["connections"])
@@ -413,12 +478,13 @@ def main() -> None:
     parser.add_argument("part", nargs="?", default="compare")
     parser.add_argument("values", nargs="*")
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=8, help="slices of half load and of overload, each half as long")
     arguments = parser.parse_args()
     if arguments.part == "load":
         print(json.dumps(uvloop.run(load(json.loads(arguments.values[0])))))
-    elif arguments.part in {"compare", "overload"}:
+    elif arguments.part in {"compare", "half", "overload"}:
         for kind in arguments.values or ("fixed", "fastapi"):
-            compare(kind, arguments.seconds, table=arguments.part == "compare")
+            compare(kind, arguments.seconds, arguments.rounds, arguments.part)
     else:
         parts = {"fixed": fixed_service, "fastapi": fastapi_service, "plain": plain_proxy}
         uvloop.run(parts[arguments.part](*map(int, arguments.values)))  # type: ignore[operator]  # each takes its ports
