@@ -14,13 +14,13 @@ from gateway.limits.ceiling import TOO_MUCH, Ceiling
 from gateway.limits.charging import Limits
 from gateway.proxy.calls import Call
 from gateway.proxy.dressing import Dressing, dressed
-from gateway.proxy.failures import ClientGone, UpstreamFailure
+from gateway.proxy.failures import ClientGone, TookTooLong, UpstreamFailure
 from gateway.proxy.forwarding import Forwarder
 from gateway.proxy.headers import IDENTITY, Headers, for_service, request_id, trace
 from gateway.proxy.origin import Origin
 from gateway.proxy.routing import Operation, RoutingTable
 from gateway.service import SERVICE
-from kit import logs, metrics
+from kit import deadlines, logs, metrics
 from kit.problems import (
     BadPath,
     InternalProblem,
@@ -107,7 +107,8 @@ class Door:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        call = _call(scope, self._origin)
+        call = _call(scope, self._origin, self._forwarder.deadline())
+        deadlines.begin_with(self._forwarder.limits.total_seconds)
         call.added += self._dressing.headers(call.headers, call.scheme)
         logs.request_id.set(call.request_id.decode())
         logs.traceparent.set(call.trace[0][1].decode())
@@ -170,7 +171,7 @@ class Door:
         call.added += self._limits.charge_caller(call.caller_id, operation.limit, now)
 
     async def _answer_here(self, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
-        """An operation of the gateway's own: its application sees what a service would see."""
+        """An operation of the gateway's own: its application sees what a service would see, and has no more time."""
         assert call.operation is not None
         headers = [*for_service(call.headers), (b"x-request-id", call.request_id), *call.trace]
         headers += [(name, value) for name, value in call.headers if name in {b"host", b"content-length"}]
@@ -178,10 +179,20 @@ class Door:
             headers.append((IDENTITY, call.identity))
         seen = {"client": (call.client, 0), "scheme": call.scheme, "call": call}
         inner = {**scope, **seen, "headers": headers, "method": call.operation.method}
-        await self._own(inner, await self._forwarder.whole_body(call, receive), _marked(call, send))
+        replaying = await self._forwarder.whole_body(call, receive)
+        deadlines.narrow(self._forwarder.limits.own_seconds)
+        try:
+            async with asyncio.timeout_at(call.deadline) as limit:
+                await self._own(inner, replaying, _marked(call, send))
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            call.failure = TookTooLong.kind
+            if not call.status:  # once it has begun, ending the answer short is the only way left to say so
+                raise TookTooLong from None
 
 
-def _call(scope: Scope, origin: Origin) -> Call:
+def _call(scope: Scope, origin: Origin, deadline: float) -> Call:
     headers = scope["headers"]
     target = scope["raw_path"]
     if scope["query_string"]:
@@ -195,6 +206,7 @@ def _call(scope: Scope, origin: Origin) -> Call:
         scheme=origin.scheme(peer, headers, scope["scheme"]),
         request_id=request_id(headers),
         trace=trace(headers),
+        deadline=deadline,
     )
 
 

@@ -6,10 +6,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Hashable
+from contextvars import Context
 from typing import Any, Generic, TypeVar
 
 import asyncpg
 
+from kit import deadlines
 from kit.problems import CONNECTION_LOST
 
 log = logging.getLogger(__name__)
@@ -38,16 +40,21 @@ class Remembered(Generic[K, V]):
         self.listening = False
 
     async def get(self, key: K) -> V:
-        """What is remembered, else what is loaded; those who want the same wait for the same query."""
+        """What is remembered, else what is loaded; those who want the same wait for the same query.
+
+        Raises:
+            TimeoutError: the request's time is over; the query goes on for the others, with a limit of its own.
+        """
         known = self._known.get(key)
         if known is not None and time.monotonic() - known[0] < self._life:
             return known[1]
         loading = self._loading.get(key)
         if loading is None:
-            loading = asyncio.create_task(self._load_one(key))
+            loading = asyncio.create_task(self._load_one(key), context=Context())  # not within one request's time
             self._loading[key] = loading
             loading.add_done_callback(lambda task: self._loaded(key, task))
-        return await asyncio.shield(loading)
+        async with asyncio.timeout(deadlines.remaining()):
+            return await asyncio.shield(loading)
 
     def forget(self, owner: str) -> None:
         """Load anew what belongs to somebody."""

@@ -221,7 +221,10 @@ class GatewaySettings(ProcessSettings):
     def forward_limits(self) -> ForwardLimits:
         """Limits of one request."""
         return ForwardLimits(
-            body_bytes=self.max_body_bytes, total_seconds=self.total_seconds, compress_bytes=self.compress_bytes
+            body_bytes=self.max_body_bytes,
+            total_seconds=self.total_seconds,
+            own_seconds=self.upstream_first_byte_seconds,
+            compress_bytes=self.compress_bytes,
         )
 
     @property

@@ -108,6 +108,19 @@ class Database:
                 failpoints.reach("after_commit")
 
     @asynccontextmanager
+    async def for_request(self) -> AsyncIterator[AsyncSession]:
+        """A transaction that somebody waits for: within the limit of requests and the time that he still waits.
+
+        Raises:
+            Unavailable: nobody waits any more, so nothing is begun.
+            TimeoutError: it took too long and was rolled back.
+        """
+        if deadlines.is_over():
+            raise Unavailable(deadlines.OVER)
+        async with asyncio.timeout(deadlines.within(self.request_seconds)), self.transaction() as session:
+            yield session
+
+    @asynccontextmanager
     async def alone(self, lock: int) -> AsyncIterator[bool]:
         """Hold an advisory lock, so that one process at a time does something; False where another holds it.
 
@@ -145,9 +158,7 @@ def _give_no_closed_connection(connection: Any, _record: Any, _proxy: Any) -> No
 
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
     database: Database = request.app.state.database
-    if deadlines.is_over():
-        raise Unavailable(deadlines.OVER)
-    async with asyncio.timeout(deadlines.within(database.request_seconds)), database.transaction() as session:
+    async with database.for_request() as session:
         yield session
 
 

@@ -20,10 +20,26 @@ def begin(remaining_ms: str | None) -> None:
     _deadline.set(time.monotonic() + int(remaining_ms) / 1000 if known and remaining_ms is not None else None)
 
 
+def begin_with(seconds: float) -> None:
+    """So long from now on somebody waits; whatever was said before is forgotten."""
+    _deadline.set(time.monotonic() + seconds)
+
+
+def narrow(seconds: float) -> None:
+    """From now on at most so long; what is nearer already stays."""
+    _deadline.set(time.monotonic() + within(seconds))
+
+
+def remaining() -> float | None:
+    """Seconds that somebody still waits, for those who have no limit of their own; None where nobody said."""
+    deadline = _deadline.get()
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
 def within(seconds: float) -> float:
     """A limit, or what remains of the request's time where that is less; 0 when it is over."""
-    deadline = _deadline.get()
-    return seconds if deadline is None else max(0.0, min(seconds, deadline - time.monotonic()))
+    left = remaining()
+    return seconds if left is None else min(seconds, left)
 
 
 def is_over() -> bool:

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from kit import deadlines
 from kit.problems import Unavailable
 
 _WAIT_SECONDS = 5.0
 _LONGEST_SECONDS = 20.0
-"""With the wait for a turn below the 30 s after which the gateway gives up a service that does not answer."""
+"""With the wait for a turn below the 30 s after which the gateway gives up a service that does not answer; where it says
+that less remains, as long as that."""
 
 
 class Turns:
@@ -29,12 +31,12 @@ class Turns:
             Unavailable: the others take too long, or this one does.
         """
         try:
-            async with asyncio.timeout(_WAIT_SECONDS):
+            async with asyncio.timeout(deadlines.within(_WAIT_SECONDS)):
                 await self._free.acquire()
         except TimeoutError:
             raise Unavailable(f"other {self._what} are being computed; ask again in a moment") from None
         try:
-            async with asyncio.timeout(_LONGEST_SECONDS) as limit:
+            async with asyncio.timeout(deadlines.within(_LONGEST_SECONDS)) as limit:
                 yield
         except TimeoutError:
             if limit.expired():

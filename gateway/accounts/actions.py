@@ -118,11 +118,11 @@ async def set_password_by_code(
     """
     login = given.login.strip().lower()
     _check_password(given.password, login)
-    async with database.transaction() as session:
+    async with database.for_request() as session:
         await throttle.claim(session, login, address)
     # made before the code is looked at: an answer takes as long whether there is such an account or not
     made = await passwords.hash(given.password)
-    async with database.transaction() as session:
+    async with database.for_request() as session:
         # locked by the query that reads it: of two requests with one code the second must see it used up
         account = await store.by_login(session, login, lock=True)
         if account is None or not _code_fits(account, given.code):
@@ -146,7 +146,7 @@ async def change_password(
         TooMany, SignInRefused: the present password is not right.
         Invalid: the new one is not good enough.
     """
-    async with database.transaction() as session:
+    async with database.for_request() as session:
         account = await store.load(session, account_id)
         assert account is not None, "accounts are never deleted"
         _check_password(password, account.login)
@@ -155,7 +155,7 @@ async def change_password(
         SIGN_INS.labels("refused").inc()
         raise problems.SignInRefused("the present password is not right")
     made = await passwords.hash(password)
-    async with database.transaction() as session:
+    async with database.for_request() as session:
         locked = await store.load(session, account_id, lock=True)
         if locked is None or locked.password_hash != account.password_hash or not can_sign_in(locked):
             raise problems.SignInRefused("the account has changed meanwhile")

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from gateway.audit import metrics, store
 from gateway.audit.rules import AuditKind, Entry
-from kit import clock
+from kit import clock, deadlines
 from kit.database import Database
 from kit.ids import uuid7
 from kit.problems import Unavailable, is_database_away
@@ -61,7 +61,7 @@ class Writer:
         self._beginning.append((entry, stored))
         self._begin_wanted.set()
         try:
-            async with asyncio.timeout(_BEGIN_SECONDS):
+            async with asyncio.timeout(deadlines.within(_BEGIN_SECONDS)):
                 await stored
         except Exception as error:
             metrics.REFUSED.inc()

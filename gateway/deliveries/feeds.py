@@ -20,7 +20,7 @@ from gateway.proxy.failures import ClientGone, UpstreamFailure
 from gateway.proxy.forwarding import Forwarder
 from gateway.proxy.headers import request_id, trace
 from gateway.proxy.routing import Operation, RoutingTable
-from kit import API
+from kit import API, deadlines
 from kit.access import Grant, Principal, Role
 from kit.changes.types import services, types_by_name
 from kit.problems import NotFound, Problem
@@ -127,7 +127,7 @@ class OwnFeeds:
 
     async def _end(self, service: str) -> tuple[str, str | None]:
         try:
-            async with asyncio.timeout(_END_SECONDS):
+            async with asyncio.timeout(deadlines.within(_END_SECONDS)):
                 return service, (await self.read(service, None, NOTHING)).next_since
         except (FeedAway, FeedAnew, TimeoutError):
             return service, None
@@ -144,6 +144,7 @@ class OwnFeeds:
             operation=operation,
             identity=self._identity(operation.service),
             caller_id=WEBHOOKS.id,
+            deadline=self._forwarder.deadline(),
         )
         parts: list[bytes] = []
 

@@ -10,6 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from contextvars import Context
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.metrics import OIDC_FETCHES
 from gateway.oidc.schemas import Issuer, fetchable
+from kit import deadlines
 from kit.tasks import stop
 
 log = logging.getLogger(__name__)
@@ -122,9 +124,13 @@ class IssuerKeys:
 
     async def _fetch_once(self) -> None:
         if self._fetching is None:
-            self._fetching = asyncio.create_task(self._fetch())
+            self._fetching = asyncio.create_task(self._fetch(), context=Context())  # not within one request's time
             self._fetching.add_done_callback(self._fetched)
-        await asyncio.shield(self._fetching)
+        try:
+            async with asyncio.timeout(deadlines.remaining()):
+                await asyncio.shield(self._fetching)
+        except TimeoutError:
+            raise FetchFailed("not fetched within the request's time") from None
 
     def _fetched(self, task: asyncio.Task[None]) -> None:
         self._fetching = None

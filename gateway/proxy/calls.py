@@ -20,6 +20,9 @@ class ForwardLimits(BaseModel):
 
     body_bytes: int = Field(32 * 1024 * 1024, ge=0, description="Largest request body")
     total_seconds: float = Field(300.0, gt=0, description="Longest exchange, both bodies included")
+    own_seconds: float = Field(
+        30.0, gt=0, description="Longest time in which an operation of the gateway's own begins to answer"
+    )
     compress_bytes: int = Field(1024, ge=0, description="Least size of an answer that is compressed; 0: none is")
 
 
@@ -35,6 +38,8 @@ class Call:
     scheme: str
     request_id: bytes
     trace: Headers
+    deadline: float
+    """Loop time at which the exchange as a whole is over."""
     operation: Operation | None = None
     identity: bytes | None = None
     caller_id: str | None = None
@@ -48,8 +53,6 @@ class Call:
     """What the audit trail holds of it already."""
     added: Headers = field(init=False)
     """Headers that the door adds to the answer."""
-    deadline: float = 0.0
-    """Loop time at which the exchange as a whole is over."""
     status: int = 0
     """Status sent to the client; 0 while nothing was sent."""
     sent: int = 0

@@ -76,6 +76,10 @@ class Forwarder:
             if not exchange.status:
                 exchange.fail(Draining())
 
+    def deadline(self) -> float:
+        """Loop time at which a call that begins now is over."""
+        return asyncio.get_running_loop().time() + self.limits.total_seconds
+
     async def hand_on(self, call: Call, receive: Receive, send: Send) -> None:
         """Carry one call to its service and the answer back.
 
@@ -87,9 +91,8 @@ class Forwarder:
         assert call.operation is not None
         self._check_announced(call)
         body = _Body(more=True)
-        call.deadline = asyncio.get_running_loop().time() + self.limits.total_seconds
         try:
-            async with asyncio.timeout(self.limits.total_seconds):
+            async with asyncio.timeout_at(call.deadline):
                 body = await self._begin_body(call, receive)
                 await self._send(call, body, receive, send)
         except TimeoutError:
@@ -106,7 +109,7 @@ class Forwarder:
         self._check_announced(call)
         parts: list[bytes] = []
         try:
-            async with asyncio.timeout(self.limits.total_seconds):
+            async with asyncio.timeout_at(call.deadline):
                 while call.unread:
                     message = await receive()
                     if message["type"] == "http.disconnect":

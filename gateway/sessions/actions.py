@@ -56,9 +56,9 @@ async def sign_in(
         Unavailable: too many others sign in just now.
     """
     login = login.strip().lower()
-    async with database.transaction() as session:
+    async with database.for_request() as session:
         await throttle.claim(session, login, visit.address)
-    async with database.transaction() as session:
+    async with database.for_request() as session:
         account = await accounts.by_login(session, login)
     usable = account is not None and can_sign_in(account)
     right = await passwords.fits(password, account.password_hash if account is not None and usable else None)
@@ -66,7 +66,7 @@ async def sign_in(
         SIGN_INS.labels("refused").inc()
         raise problems.SignInRefused("login or password is not right")
     renewed = await _renewed(passwords, account, password)
-    async with database.transaction() as session:
+    async with database.for_request() as session:
         opened = await _open(session, account, renewed, visit, life)
         await throttle.clear(session, login, visit.address)
     SIGN_INS.labels("ok").inc()

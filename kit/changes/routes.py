@@ -10,10 +10,10 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from contracts.events import BY_TYPE
-from kit import metrics
+from kit import deadlines, metrics
 from kit.access import Caller, Scope, requires
 from kit.changes import TAG, cursor
-from kit.changes.schemas import LONGEST_SECONDS, ChangeFilters, filters_of, page_of
+from kit.changes.schemas import ANSWER_SECONDS, LONGEST_SECONDS, ChangeFilters, filters_of, page_of
 from kit.changes.store import Stretch, Wanted, read
 from kit.changes.types import types_by_name
 from kit.changes.watch import Watch
@@ -50,7 +50,7 @@ def changes_router(service: str) -> APIRouter:
         kinds: Sequence[str] = getattr(asked, "type")  # noqa: B009 - the field is the service's own model's
         types = frozenset[str]().union(*(names[name] for name in kinds)) if kinds else None
         wanted = Wanted(reader.narrow(asked.region), types)
-        async with asyncio.timeout(LONGEST_SECONDS):
+        async with asyncio.timeout(deadlines.within(LONGEST_SECONDS)):
             stretch = await _next(request, service, asked, wanted)
         metrics.CHANGES_ITEMS.labels(service).inc(len(stretch.rows))
         return Response(_page(service, stretch), media_type="application/json")
@@ -62,7 +62,7 @@ async def _next(request: Request, service: str, asked: ChangeFilters, wanted: Wa
     """The next stretch; where it is empty, the one that comes within the time the client waits."""
     watch: Watch = request.app.state.changes
     since = cursor.read(service, asked.since)
-    until = asyncio.get_running_loop().time() + asked.wait
+    until = asyncio.get_running_loop().time() + min(asked.wait, deadlines.within(LONGEST_SECONDS) - ANSWER_SECONDS)
     with watch.waiter(wanted) as waiter:
         while True:
             waiter.come.clear()

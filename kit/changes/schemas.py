@@ -12,6 +12,8 @@ from kit.changes.types import types_by_name, types_of
 MAX_WAIT_SECONDS = 25
 LONGEST_SECONDS = 27
 """Waiting and reading together: below the 30 s after which the gateway gives up a service that does not answer."""
+ANSWER_SECONDS = 1.0
+"""What is left of the time for reading and answering: who is not waited for any longer is told that nothing came."""
 
 
 class ChangeFilters(BaseModel):

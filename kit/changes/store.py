@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from contracts.regions import is_within
+from kit import deadlines
 from kit.changes.cursor import Place
 from kit.database import PLANNED_FOR_ITS_VALUES, Database
 from kit.problems import FeedReset, Unavailable
@@ -69,7 +70,7 @@ async def read(database: Database, since: Place | None, wanted: Wanted, limit: i
     if wanted.types is not None:
         parameters["types"] = sorted(wanted.types)
     statement = _STATEMENTS[wanted.region is not None, wanted.types is not None]
-    async with asyncio.timeout(database.request_seconds), database.engine.connect() as connection:
+    async with asyncio.timeout(deadlines.within(database.request_seconds)), database.engine.connect() as connection:
         if wanted.region is not None:
             await connection.execute(PLANNED_FOR_ITS_VALUES)
         rows = (await connection.execute(statement, parameters)).all()

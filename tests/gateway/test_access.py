@@ -77,7 +77,7 @@ def _by_the_table(rule: dict[str, Any], somebody: Somebody) -> str | type[Proble
 
 def _call(operation: Operation, headers: list[tuple[bytes, bytes]]) -> Call:
     target = operation.template.encode()
-    return Call(operation.method, target, headers, "127.0.0.1", "http", b"request-1", [], operation)
+    return Call(operation.method, target, headers, "127.0.0.1", "http", b"request-1", [], 0.0, operation)
 
 
 async def _identity(platform: Running, somebody: Somebody) -> bytes:

@@ -47,7 +47,7 @@ async def compare_rulesets(
         pair = await _pair(database, a, b)
         summary = await actions.summarize(database, pair, region, by)
     codes = {part for part, _, _ in summary.villages}
-    async with database.transaction() as session:
+    async with database.for_request() as session:
         names = await class_counts.names(session, sorted(codes if region is None else codes | {region}))
     return presenting.comparison(summary, region, by, names)
 
@@ -75,7 +75,7 @@ async def download_compared_villages(
 
 
 async def _pair(database: Database, a: str, b: str) -> Pair:
-    async with database.transaction() as session:
+    async with database.for_request() as session:
         return Pair(await published(session, a), await published(session, b))
 
 

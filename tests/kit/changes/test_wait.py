@@ -13,9 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from prometheus_client import REGISTRY
 
 from deploy.embedded.ports import free_port
+from kit.deadlines import REMAINING_HEADER
 from kit.health import health_of
 from kit.ids import uuid7
 from kit.observe import Observed
@@ -101,6 +103,20 @@ async def test_only_what_is_wanted_ends_the_wait(feed: Feed, waiting: Waiting) -
 async def test_without_an_event_the_answer_is_empty_and_says_where_to_go_on(feed: Feed) -> None:
     since = await feed.head()
     assert await feed.page(since=since, wait=0.1) == {"items": [], "next_since": since, "more": False}
+
+
+async def test_who_is_waited_for_no_longer_is_answered_in_time(feed: Feed) -> None:
+    since = await feed.head()
+    async with asyncio.timeout(LONG / 2):
+        answer = await feed.get(since=since, wait=LONG, as_={**caller("reader"), REMAINING_HEADER: "3000"})
+    assert (answer.status_code, answer.json()) == (200, {"items": [], "next_since": since, "more": False})
+
+
+async def test_nor_does_the_database_take_longer(feed: Feed) -> None:
+    async with feed.database.transaction() as session, asyncio.timeout(LONG / 2):
+        await session.execute(sa.text("LOCK TABLE publication"))
+        answer = await feed.get(as_={**caller("reader"), REMAINING_HEADER: "500"})
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
 
 
 async def test_a_lost_notification_only_delays(feed: Feed, waiting: Waiting) -> None:
