@@ -8,6 +8,7 @@ or 3 (desa adat).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -45,6 +46,13 @@ def ancestors_of(code: str) -> list[str]:
     """The code itself and all above it, highest first: 76.02 -> [76, 76.02]."""
     parts = code.split(".")
     return [".".join(parts[: n + 1]) for n in range(len(parts))]
+
+
+def common_region(regions: Iterable[str | None]) -> str | None:
+    """The smallest region that holds all of these; None is the whole country."""
+    ancestors = [[] if region is None else ancestors_of(region) for region in regions]
+    shared = set(ancestors[0]).intersection(*ancestors[1:]) if ancestors else set[str]()
+    return max(shared, key=len, default=None)
 
 
 def is_within(code: str, subtree: str | None) -> bool:

@@ -20,7 +20,7 @@ from gateway.proxy.headers import IDENTITY, Headers, for_service, request_id, tr
 from gateway.proxy.origin import Origin
 from gateway.proxy.routing import Operation, RoutingTable
 from gateway.service import SERVICE
-from kit import deadlines, logs, metrics
+from kit import deadlines, logs, metrics, touched
 from kit.problems import (
     BadPath,
     InternalProblem,
@@ -181,6 +181,7 @@ class Door:
         inner = {**scope, **seen, "headers": headers, "method": call.operation.method}
         replaying = await self._forwarder.whole_body(call, receive)
         deadlines.narrow(self._forwarder.limits.own_seconds)
+        touched.begin()
         try:
             async with asyncio.timeout_at(call.deadline) as limit:
                 await self._own(inner, replaying, _marked(call, send))
@@ -190,6 +191,8 @@ class Door:
             call.failure = TookTooLong.kind
             if not call.status:  # once it has begun, ending the answer short is the only way left to say so
                 raise TookTooLong from None
+        finally:
+            call.region = touched.region()
 
 
 def _call(scope: Scope, origin: Origin, deadline: float) -> Call:

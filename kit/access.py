@@ -18,7 +18,7 @@ from fastapi import Request, Security
 from fastapi.security import HTTPBearer, SecurityScopes
 
 from contracts.regions import is_within
-from kit import problems
+from kit import problems, touched
 
 
 class Role(StrEnum):
@@ -132,14 +132,15 @@ class Caller:
         return is_within(region_code, self.region)
 
     def narrow(self, region: str | None) -> str | None:
-        """The region to filter by: what was asked for, or else the caller's own.
+        """The region to filter by: what was asked for, or else the caller's own. The audit trail learns of it.
 
         Raises:
             RegionForbidden: the region asked for is outside the caller's.
         """
         if region is None:
-            return self.region
-        if not self.within(region):
+            region = self.region
+        touched.note(region)
+        if region is not None and not self.within(region):
             raise problems.RegionForbidden(f"{region} is outside your region {self.region}")
         return region
 

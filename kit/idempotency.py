@@ -19,7 +19,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from kit import problems
+from kit import problems, touched
 from kit.access import Caller
 from kit.database import Session
 
@@ -83,6 +83,8 @@ class Once:
             return await self._replay(identity)
         response = (await action()).response()
         kept = {k: v for k, v in response.headers.items() if k in {"etag", "location", "content-type"}}
+        if (region := touched.region()) is not None:
+            kept[touched.REGION_HEADER] = region
         await self.session.execute(
             _KEEP, {**identity, "status": response.status_code, "headers": json.dumps(kept), "body": response.body}
         )
@@ -93,6 +95,8 @@ class Once:
         if row.operation != self.operation or row.request_digest != self.digest:
             raise problems.KeyReused
         headers = {**row.headers, "Idempotency-Replayed": "true"}
+        if (region := headers.pop(touched.REGION_HEADER, None)) is not None:
+            touched.note(region)
         return Response(row.body, row.status, headers=headers)
 
 

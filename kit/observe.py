@@ -6,10 +6,11 @@ import logging
 import os
 import re
 import time
+from collections.abc import Iterator
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kit import API, deadlines, logs, metrics
+from kit import API, deadlines, logs, metrics, touched
 from kit.ids import uuid7_text
 from kit.ops import Health
 from kit.problems import InternalProblem, Unavailable, is_database_away, problem_response
@@ -17,6 +18,7 @@ from kit.problems import InternalProblem, Unavailable, is_database_away, problem
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _NO_ROUTE = "(none)"
+_REGION = touched.REGION_HEADER.encode()
 READY_PATH = "/readyz"
 """Where a service says on its API's port, to whoever shares out requests, whether it is ready; not in its contract."""
 
@@ -52,6 +54,7 @@ class Observed:
             return
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         deadlines.begin(headers.get(deadlines.REMAINING_HEADER.encode()))
+        touched.begin()
         request_id = request_id_of(headers.get(b"x-request-id"))
         logs.request_id.set(request_id)
         logs.traceparent.set(traceparent_of(headers.get(b"traceparent")))
@@ -83,8 +86,15 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message["headers"], *self._added]
+            message["headers"] = [*message["headers"], *self._added, *_touched()]
         await self._send(message)
+
+
+def _touched() -> Iterator[tuple[bytes, bytes]]:
+    """What the gateway is told of the regions that the request touched."""
+    region = touched.region()
+    if region is not None:
+        yield _REGION, region.encode()
 
 
 async def _say_ready(health: Health, send: Send) -> None:

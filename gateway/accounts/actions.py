@@ -10,11 +10,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from contracts.regions import common_region
 from gateway.accounts import rules, store, throttle
 from gateway.accounts.passwords import Passwords
 from gateway.accounts.schemas import AccountChange, AccountIn, AccountStatus, PasswordByCodeIn, status_of
 from gateway.accounts.tables import Account
-from gateway.audit.rules import common_region
 from gateway.callers.schemas import GrantIn
 from gateway.metrics import SIGN_INS
 from gateway.repeatable import Repeatable

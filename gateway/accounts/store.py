@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from gateway.accounts.schemas import AccountFilters, AccountStatus
 from gateway.accounts.tables import Account
+from kit import touched
 from kit.access import Caller
 from kit.paging import decode_cursor
 from kit.problems import AccountUnknown
@@ -46,6 +47,7 @@ async def find(session: AsyncSession, caller: Caller, account_id: UUID, *, lock:
     account: Account | None = (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
     if account is None:
         raise AccountUnknown
+    touched.note(account.region)
     return account
 
 

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 
-from gateway.audit.rules import SUMMED_UP, AuditKind, Entry, Refusals, common_region, kind_of, region_of, resource_of
+from contracts.regions import common_region
+from gateway.audit.rules import SUMMED_UP, AuditKind, Entry, Refusals, kind_of, region_of, resource_of
 from gateway.audit.writing import Writer
 from gateway.proxy.calls import Call
 from gateway.proxy.routing import Operation
@@ -47,7 +48,7 @@ class Recorder:
     def note(self, call: Call) -> None:
         """Record a request that is over, where it is one to be recorded."""
         if call.begun is not None:
-            self._writer.add(replace(call.begun, status=call.status or None, note=call.failure))
+            self._writer.add(replace(call.begun, status=call.status or None, note=call.failure, region=_region(call)))
         elif call.status in SUMMED_UP:
             first = self._refusals.add(_entry(call, AuditKind.REFUSAL))
             if first is not None:
@@ -83,11 +84,17 @@ def _entry(call: Call, kind: AuditKind) -> Entry:
         operation=operation.operation_id if operation else None,
         method=call.method,
         resource=_plain(resource_of(target)),
-        region=region_of(operation.template, target) if operation else None,
+        region=_region(call),
         status=call.status or None,
         request_id=call.request_id.decode("latin-1"),
         note=call.failure,
     )
+
+
+def _region(call: Call) -> str | None:
+    if call.operation is None:
+        return None
+    return region_of(call.operation.template, call.target.decode("latin-1"), call.region)
 
 
 def _plain(text: str | None) -> str | None:

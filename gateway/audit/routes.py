@@ -26,7 +26,7 @@ JSON_LINES = "application/jsonl"
 async def list_audit_entries(
     reader: AuditReader, session: Session, filters: Annotated[AuditFilters, Query()]
 ) -> Page[AuditEntryOut]:
-    """Who did what, newest first: what callers of your region did, and what was done to addresses of your region."""
+    """Who did what, newest first: what callers of your region did, and what was done to your region."""
     found = await store.list_page(session, reader, filters)
     items, cursor = page_of([AuditEntryOut.of(row) for row in found], filters.limit, lambda item: item.number)
     return Page(items=items, next_cursor=cursor)

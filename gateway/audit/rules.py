@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from uuid import UUID
 
 from contracts.audit_chain import Head, digest_of
-from contracts.regions import ancestors_of, parse_region_code
+from contracts.regions import common_region, parse_region_code
 
 SUMMED_UP = frozenset({401, 403, 429})
 """Refusals come in floods: they are counted per minute and group instead of recorded one by one."""
@@ -91,8 +91,13 @@ def resource_of(target: str) -> str:
     return _KEY.sub("kkb_...", target.partition("?")[0])[:_LONGEST_RESOURCE]
 
 
-def region_of(template: str, target: str) -> str | None:
-    """The region that a request is about, where its address says so: its village by code, or `region=`."""
+def region_of(template: str, target: str, told: str | None) -> str | None:
+    """The region that a request is about: as whoever carried it out told, else as its address says it.
+
+    An address says it by its village's code, or by `region=`.
+    """
+    if told is not None and (known := _region(told)) is not None:
+        return known
     path, _, query = target.partition("?")
     named = dict(zip(template.split("/"), path.split("/"), strict=False))
     candidates = [named.get("{village}", ""), *parse_qs(query).get("region", [])[:1]]
@@ -104,13 +109,6 @@ def _region(text: str) -> str | None:
         return parse_region_code(text)
     except ValueError:
         return None
-
-
-def common_region(regions: Iterable[str | None]) -> str | None:
-    """The smallest region that holds all of them; None is the whole country."""
-    ancestors = [[] if region is None else ancestors_of(region) for region in regions]
-    shared = set(ancestors[0]).intersection(*ancestors[1:]) if ancestors else set[str]()
-    return max(shared, key=len, default=None)
 
 
 def moment(when: datetime | None) -> str | None:
@@ -156,11 +154,19 @@ class Group:
     until: datetime
     more: int = 0
     """How many came after the first."""
+    region: str | None = None
+    """The smallest region that those after the first were about."""
+
+    def add(self, entry: Entry) -> None:
+        """One more after the first."""
+        self.region = common_region([self.region, entry.region]) if self.more else entry.region
+        self.more, self.until = self.more + 1, entry.at
 
     def entry(self, new_id: UUID) -> Entry:
         """Those after the first, as one entry."""
         members = {name: getattr(self.first, name) for name in MEMBERS}
-        return Entry(**{**members, "id": new_id, "count": self.more, "until": self.until, "request_id": None})
+        summed_up = {"count": self.more, "until": self.until, "region": self.region, "request_id": None}
+        return Entry(**{**members, **summed_up, "id": new_id})
 
 
 @dataclass(slots=True)
@@ -180,7 +186,7 @@ class Refusals:
         if group is None:
             self._groups[key] = Group(entry, entry.at)
             return entry
-        group.more, group.until = group.more + 1, entry.at
+        group.add(entry)
         return None
 
     def over(self, now: datetime) -> list[Group]:

@@ -34,7 +34,11 @@ class AuditEntryOut(BaseModel):
     operation: str | None = Field(examples=["register_village"])
     method: str | None = Field(examples=["POST"])
     resource: str | None = Field(description="Path, without the query", examples=["/api/v1/villages"])
-    region: str | None = Field(description="Region it is about, where its address says so", examples=["33.26"])
+    region: str | None = Field(
+        description="Region it is about: the smallest that holds all it touched, or that its address names; null: the whole "
+        "country, or not known",
+        examples=["33.26"],
+    )
     status: int | None = Field(
         description="Status of the answer; null: not known (the process ended, or the client left, before there was one)"
     )
@@ -74,7 +78,7 @@ class AuditFilters(ListFilters):
     resource: str | None = Field(
         None, max_length=400, description="Beginning of the path", examples=["/api/v1/villages/33.26.01.2001"]
     )
-    region: RegionCode | None = Field(None, description="Region that the address named, and all within it")
+    region: RegionCode | None = Field(None, description="Region it is about, and all within it")
     status: int | None = Field(None, ge=100, le=599, description="Status of the answer")
     request_id: str | None = Field(None, max_length=64, description="`X-Request-Id` of the answer")
     since: AwareDatetime | None = Field(None, description="Begun at this time or later; with time zone")

@@ -106,7 +106,7 @@ async def after(session: AsyncSession, number: int, limit: int) -> Sequence[Audi
 
 
 def _visible(query: Select[Any], region: str | None) -> Select[Any]:
-    """What the region's own callers did, and what was done to the region where the address says so."""
+    """What the region's own callers did, and what was done to the region."""
     if region is None:
         return query
     return query.where(subtree(col(AuditEntry.caller_region), region) | subtree(col(AuditEntry.region), region))

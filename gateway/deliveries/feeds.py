@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 from starlette.types import Message as AsgiMessage
 
-from contracts.regions import ancestors_of
+from contracts.regions import common_region
 from gateway.deliveries.store import Message
 from gateway.proxy.calls import Call
 from gateway.proxy.failures import ClientGone, UpstreamFailure
@@ -80,7 +80,7 @@ class Interest:
         if not asked:
             return NOTHING
         types = None if any(types is None for types, _ in asked) else {name for some, _ in asked for name in some or ()}
-        return cls(_above(region for _, region in asked), None if types is None else tuple(sorted(types)))
+        return cls(common_region(region for _, region in asked), None if types is None else tuple(sorted(types)))
 
 
 NOTHING = Interest(NOWHERE)
@@ -165,13 +165,6 @@ async def _nothing_more() -> AsgiMessage:
     """What a client sends who has said all and does not hang up."""
     await asyncio.Event().wait()
     raise AssertionError("nobody sets it")
-
-
-def _above(regions: Iterable[str | None]) -> str | None:
-    """The lowest region that holds all of these; None for the whole country."""
-    lines = [[] if region is None else ancestors_of(region) for region in regions]
-    shared = [steps[0] for steps in zip(*lines, strict=False) if len(set(steps)) == 1]
-    return shared[-1] if shared else None
 
 
 def _feed(table: RoutingTable, service: str) -> Operation | None:

@@ -15,6 +15,7 @@ from sqlmodel import col
 
 from gateway.keys.schemas import KeyFilters, KeyStatus
 from gateway.keys.tables import ApiKey
+from kit import touched
 from kit.access import Caller, Role
 from kit.paging import decode_cursor
 from kit.problems import KeyUnknown
@@ -66,6 +67,7 @@ async def find(session: AsyncSession, caller: Caller, key_id: UUID, *, lock: boo
     key: ApiKey | None = (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
     if key is None:
         raise KeyUnknown
+    touched.note(key.region)
     return key
 
 

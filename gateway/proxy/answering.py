@@ -9,7 +9,7 @@ from gateway.proxy import compression
 from gateway.proxy.calls import Call, ForwardLimits
 from gateway.proxy.connections import Exchange
 from gateway.proxy.dressing import dressed
-from gateway.proxy.headers import Headers, first, for_client
+from gateway.proxy.headers import REGION, Headers, first, for_client
 
 _WITHOUT_BODY = frozenset({204, 304})
 
@@ -21,6 +21,8 @@ async def send_on(call: Call, exchange: Exchange, limits: ForwardLimits, send: S
     if call.method == "HEAD" or not more:
         part, more = (b"" if call.method == "HEAD" else part), False
         exchange.close()
+    region = first(exchange.headers, REGION)
+    call.region = None if region is None else region.decode("latin-1")
     headers = for_client(exchange.headers)
     if exchange.status in _WITHOUT_BODY:
         # It may state a length, of the body that is not sent; uvicorn would wait for that body and then complain.

@@ -51,6 +51,8 @@ class Call:
     """What the caller showed: its kind, never itself."""
     begun: Entry | None = None
     """What the audit trail holds of it already."""
+    region: str | None = None
+    """The region that it touched, as whoever carried it out told."""
     added: Headers = field(init=False)
     """Headers that the door adds to the answer."""
     status: int = 0

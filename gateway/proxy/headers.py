@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 from kit.access import IDENTITY_HEADER
 from kit.observe import request_id_of, traceparent_of
+from kit.touched import REGION_HEADER
 
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case, as ASGI has them."""
 
 IDENTITY = IDENTITY_HEADER.encode()
+REGION = REGION_HEADER.encode()
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -48,8 +50,9 @@ _OURS = frozenset(
 _CONDITIONS = frozenset({b"if-match", b"if-none-match"})
 _OUR_PREFIXES = (b"x-forwarded-", b"x-kkb-")
 _REQUEST_DROPPED = _HOP_BY_HOP | _OURS
-_ANSWER_DROPPED = _HOP_BY_HOP | {b"server", b"x-request-id", b"ratelimit", b"ratelimit-policy", IDENTITY}
-"""The door writes the request id and what is left of a quota itself; what a service runs on is nobody's business."""
+_ANSWER_DROPPED = _HOP_BY_HOP | {b"server", b"x-request-id", b"ratelimit", b"ratelimit-policy", IDENTITY, REGION}
+"""The door writes the request id and what is left of a quota itself; what a service runs on is nobody's business, and
+which region a request touched is for the audit trail."""
 
 
 GZIP_TAG = b'-gzip"'

@@ -14,6 +14,7 @@ from sqlmodel import col, select
 from gateway.webhooks.owners import administered
 from gateway.webhooks.schemas import State, WebhookFilters
 from gateway.webhooks.tables import Webhook, WebhookCatchUp, WebhookFeed
+from kit import touched
 from kit.access import Caller
 from kit.changes import cursor
 from kit.paging import decode_cursor
@@ -45,6 +46,7 @@ async def find(session: AsyncSession, caller: Caller, number: UUID, *, lock: boo
     ).one_or_none()
     if found is None:
         raise WebhookUnknown
+    touched.note(found.region)
     return found
 
 

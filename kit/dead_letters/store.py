@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from kit import clock, problems
+from kit import clock, problems, touched
 from kit.access import Caller
 from kit.dead_letters.schemas import DeadLetterFilters, Outcome
 from kit.paging import decode_cursor
@@ -73,6 +73,7 @@ async def find(session: AsyncSession, caller: Caller, number: int, *, lock: bool
     found = (await session.execute(query)).one_or_none()
     if found is None:
         raise problems.DeadLetterUnknown(f"no dead letter {number} is visible to you")
+    touched.note(found.region_code)
     return found
 
 

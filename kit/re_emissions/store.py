@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.events import Event
-from kit import clock, problems
+from kit import clock, problems, touched
 from kit.access import Caller
 from kit.ids import uuid7
 from kit.paging import ListFilters, decode_cursor
@@ -58,6 +58,7 @@ async def find(session: AsyncSession, caller: Caller, number: UUID) -> Any:
     found = (await session.execute(query)).one_or_none()
     if found is None:
         raise problems.NotFound(f"no re-emission {number} is visible to you")
+    touched.note(found.region_code)
     return found
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from kit import problems
+from kit import problems, touched
 from kit.access import Caller
 from kit.paging import ListFilters, decode_cursor
 from kit.scoping import subtree
@@ -42,6 +42,7 @@ async def find(session: AsyncSession, caller: Caller, intervention_id: UUID, *, 
     if found is None:
         raise problems.NotFound(f"no intervention {intervention_id} is visible to you")
     intervention, village = found
+    touched.note(village.region_code)
     return intervention, village
 
 

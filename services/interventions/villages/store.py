@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from kit import problems
+from kit import problems, touched
 from kit.access import Caller
 from kit.scoping import subtree, village_reference
 from services.interventions.villages.tables import Village
@@ -46,6 +46,7 @@ async def find(session: AsyncSession, caller: Caller, reference: str, pointer: s
             f"no Kampung KB {reference} is visible to you; one that was registered just now may not be known here yet: "
             "try again in a moment"
         )
+    touched.note(village.region_code)
     return village
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from kit import problems
+from kit import problems, touched
 from kit.access import Caller
 from kit.paging import decode_cursor
 from kit.scoping import subtree
@@ -63,4 +63,5 @@ async def find(session: AsyncSession, caller: Caller, alias: UUID) -> PlaceAlias
     found: PlaceAlias | None = (await session.execute(query)).scalar_one_or_none()
     if found is None:
         raise problems.NotFound(f"no alias {alias} is visible to you")
+    touched.note(found.region_code)
     return found

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 from sqlmodel import col
 
-from kit import problems
+from kit import problems, touched
 from kit.access import Caller
 from kit.database import copy_rows
 from kit.paging import decode_cursor
@@ -72,6 +72,7 @@ async def find(session: AsyncSession, caller: Caller, number: UUID, *, lock: boo
     found: Import | None = (await session.execute(query)).scalar_one_or_none()
     if found is None:
         raise problems.ImportUnknown(f"no import {number} is visible to you")
+    touched.note(found.region_code)
     return found
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from kit import problems
+from kit import problems, touched
 from kit.access import Caller
 from kit.paging import decode_cursor
 from kit.scoping import subtree, village_reference
@@ -43,6 +43,7 @@ async def find(session: AsyncSession, caller: Caller, reference: str, *, lock: b
     village: Village | None = (await session.execute(query, {"named": named})).scalar_one_or_none()
     if village is None or not caller.within(village.region_code):
         raise problems.VillageUnknown(f"no Kampung KB {reference} is visible to you")
+    touched.note(village.region_code)
     return village
 
 

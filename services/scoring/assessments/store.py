@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from kit import problems
+from kit import problems, touched
 from kit.access import Caller
 from kit.database import fetch_rows
 from kit.scoping import subtree
@@ -88,7 +88,9 @@ async def find(session: AsyncSession, caller: Caller, reference: str) -> Assesse
     found = (await session.execute(query)).one_or_none()
     if found is None:
         raise problems.VillageUnknown(f"no Kampung KB {reference} is visible to you")
-    return Assessed(*found)
+    assessed = Assessed(*found)
+    touched.note(assessed.village.region_code)
+    return assessed
 
 
 async def current(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:

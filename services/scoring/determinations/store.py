@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from kit import problems
+from kit import problems, touched
 from kit.access import Caller
 from kit.database import PLANNED_FOR_ITS_VALUES, copy_rows
 from kit.paging import decode_cursor
@@ -82,6 +82,7 @@ async def find(session: AsyncSession, caller: Caller, number: UUID) -> tuple[Det
     found = (await session.execute(query)).one_or_none()
     if found is None:
         raise problems.DeterminationUnknown(f"no determination {number} is visible to you")
+    touched.note(found[0].region_code)
     return found[0], found[1]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from kit import problems
+from kit import problems, touched
 from kit.access import Caller
 from kit.paging import decode_cursor
 from kit.scoping import subtree
@@ -36,6 +36,7 @@ async def find(session: AsyncSession, caller: Caller, number: UUID, *, lock: boo
     found = (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
     if found is None:
         raise problems.NotFound(f"no recomputation {number} is visible to you")
+    touched.note(found.region_code)
     return found
 
 

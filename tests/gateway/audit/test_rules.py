@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from contracts.regions import common_region
 from gateway.audit.rules import (
     MOST_GROUPS,
     AuditKind,
     Entry,
     Refusals,
-    common_region,
     kind_of,
     read,
     region_of,
@@ -68,7 +69,13 @@ class TestAddress:
         ],
     )
     def test_the_region_where_it_says_so(self, template: str, target: str, region: str | None) -> None:
-        assert region_of(template, target) == region
+        assert region_of(template, target, None) == region
+
+    @pytest.mark.parametrize(
+        ("told", "region"), [("33.27", "33.27"), ("3327", "33.27"), ("", "33.26.01.2001"), ("nowhere", "33.26.01.2001")]
+    )
+    def test_who_carried_it_out_knows_better(self, told: str, region: str) -> None:
+        assert region_of("/villages/{village}", "/villages/33.26.01.2001", told) == region
 
 
 class TestCommonRegion:
@@ -99,6 +106,13 @@ class TestRefusals:
         others = group.entry(uuid7())
         assert (others.count, others.at, others.until) == (39, NOON, NOON + timedelta(seconds=39))
         assert refusals.over(NOON + timedelta(seconds=120)) == []
+
+    def test_the_others_of_a_group_are_about_the_region_that_holds_them(self) -> None:
+        refusals = Refusals()
+        for region in ("84", "83.01.01", "83.01.02.2001"):
+            refusals.add(replace(refusal("192.0.2.1"), region=region))
+        (group,) = refusals.all()
+        assert group.entry(uuid7()).region == "83.01"
 
     def test_who_and_what_and_why_are_told_apart(self) -> None:
         refusals = Refusals()

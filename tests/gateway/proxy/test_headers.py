@@ -104,6 +104,20 @@ class TestTowardsTheClient:
         assert head.count(b"link: ") == 2
 
 
+class TestRegion:
+    """Which region a request touched is between service and gateway."""
+
+    async def test_it_ends_at_the_door(self, serve, front):
+        service = await serve(answering(b"HTTP/1.1 200 OK\r\nx-kkb-region: 83.01\r\ncontent-length: 2\r\n\r\nok"))
+        door = await front(service.url)
+        client = await door.connect()
+        answer = await client.ask("GET", "/thing", "x-kkb-region: 11")
+        assert (answer.status, "x-kkb-region" in answer.headers) == (200, False)
+        assert service.heard[0].all("x-kkb-region") == []
+        await door.until_calls(1)
+        assert door.calls[0].region == "83.01"
+
+
 class TestRequestId:
     @pytest.mark.parametrize("given", ["a-b_c.d1", "x" * 64])
     async def test_a_plain_one_is_kept(self, serve, front, given):
