@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import ChainMap
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,9 +30,7 @@ from gateway.keys.keyring import Keyring
 from gateway.limits.ceiling import Ceiling
 from gateway.limits.charging import Limits
 from gateway.observing import observe
-from gateway.oidc.issuer_keys import IssuerKeys
-from gateway.oidc.schemas import read_oidc_file
-from gateway.oidc.verification import TokenVerifier
+from gateway.oidc.following import OidcFile
 from gateway.proxy.dressing import Dressing
 from gateway.proxy.forwarding import Forwarder
 from gateway.proxy.listening import guarded
@@ -83,11 +82,7 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
     own.state.database = database
     own.state.signer = identity.Signer(settings.identity_private_key_file)
     own.state.keyring = Keyring(database, settings.key_cache_seconds)
-    own.state.oidc = TokenVerifier(
-        read_oidc_file(settings.oidc_file, plain_http=settings.oidc_plain_http),
-        settings.oidc_key_limits,
-        plain_http=settings.oidc_plain_http,
-    )
+    own.state.oidc = _oidc(settings)
     own.state.tokens = AccessTokens(
         own.state.signer, identity.AcceptedKeys.of_file(settings.identity_public_key_file), own.state.keyring
     )
@@ -126,16 +121,21 @@ def compose(settings: GatewaySettings, documents: Mapping[str, Document]) -> Gat
     return Gateway(door, _health_of(own, forwarder), own, services, guarded(own.state.ceiling))
 
 
+def _oidc(settings: GatewaySettings) -> OidcFile | None:
+    if settings.oidc_file is None:
+        return None
+    return OidcFile(settings.oidc_file, settings.oidc_key_limits, plain_http=settings.oidc_plain_http)
+
+
 def _checks(own: FastAPI) -> dict[Credential, Check]:
-    oidc: TokenVerifier = own.state.oidc
+    oidc: OidcFile | None = own.state.oidc
     book: SessionBook = own.state.sessions
     keyring: Keyring = own.state.keyring
-    trusting: dict[Credential, Check] = {Credential.OIDC: lambda text, _client: oidc.check(text)} if oidc.keys else {}
     return {
         Credential.KEY: keyring.check,
         Credential.TOKEN: own.state.tokens.check,
         Credential.SESSION: lambda text, _client: book.check(text),
-        **trusting,
+        **({} if oidc is None else {Credential.OIDC: lambda text, _client: oidc.verifier.check(text)}),
     }
 
 
@@ -160,7 +160,7 @@ def _table(documents: Mapping[str, Document]) -> RoutingTable:
 async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
     keyring: Keyring = own.state.keyring
     book: SessionBook = own.state.sessions
-    issuers: Mapping[str, IssuerKeys] = own.state.oidc.keys
+    oidc: OidcFile | None = own.state.oidc
     dsn = str(own.state.settings.database_url).replace("+asyncpg", "", 1)
     own.state.tasks = [
         asyncio.create_task(keep_running("the listener for revoked keys", lambda: keyring.listen(dsn))),
@@ -169,7 +169,7 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
             keep_running("the listener for ended sessions", lambda: book.remembered.listen(dsn, SESSIONS_CHANNEL))
         ),
         asyncio.create_task(keep_running("the care of sessions", book.keep)),
-        *(asyncio.create_task(keep_running(f"the keys of {name}", keys.keep_fresh)) for name, keys in issuers.items()),
+        *(asyncio.create_task(job) for job in ([] if oidc is None else _oidc_jobs(own, oidc))),
         *(
             asyncio.create_task(keep_running(f"the watch of {service.service}", service.watch))
             for service in own.state.services.values()
@@ -190,8 +190,8 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
         own.state.ceiling.stop()
         await stop([first, *own.state.tasks])
         await own.state.leading.close()
-        for keys in issuers.values():
-            await keys.close()
+        if oidc is not None:
+            await oidc.verifier.close()
         for service in own.state.services.values():
             service.close()
         await keyring.write_use()
@@ -199,6 +199,12 @@ async def _lifespan(own: FastAPI) -> AsyncIterator[None]:
         await own.state.recorder.close()
         await own.state.audit_database.close()
         await own.state.database.close()
+
+
+def _oidc_jobs(own: FastAPI, oidc: OidcFile) -> Iterator[Coroutine[Any, Any, None]]:
+    every: float = own.state.settings.oidc_look_seconds
+    yield keep_running("the keys of identity providers", oidc.verifier.keep_fresh)
+    yield keep_running("the look at the file of identity providers", lambda: oidc.follow(every))
 
 
 def _audit_jobs(own: FastAPI) -> Iterator[Coroutine[Any, Any, None]]:
@@ -221,7 +227,10 @@ def _health_of(own: FastAPI, forwarder: Forwarder) -> Health:
         return missing
 
     # Services are shown only: one that is away must not take the door to the others down with it.
-    issuers = {f"issuer {name}": keys.check for name, keys in own.state.oidc.keys.items()}
+    oidc: OidcFile | None = own.state.oidc
+    issuers = {} if oidc is None else ChainMap(oidc.verifier.checks, {"identity providers": oidc.check})
     services = {name: service.check for name, service in own.state.services.items()}
     needed = database_checks(own.state.database, SERVICE.name) | {"administrator": administrator}
-    return Health(alive=alive, ready=needed, noted=services | issuers, metrics=WITHOUT_EVENTS, on_drain=forwarder.drain)
+    return Health(
+        alive=alive, ready=needed, noted=ChainMap(services, issuers), metrics=WITHOUT_EVENTS, on_drain=forwarder.drain
+    )

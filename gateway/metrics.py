@@ -40,6 +40,11 @@ OIDC_REFUSALS = Counter("kkb_gateway_oidc_refused_total", "Tokens of issuers ref
 OIDC_KEYS_AGE = Gauge(
     "kkb_gateway_oidc_keys_age_seconds", "Age of an issuer's keys; +Inf while there are none", ["issuer"]
 )
+OIDC_FILE_IN_FORCE = Gauge(
+    "kkb_gateway_oidc_file_in_force",
+    "1 while the file of identity providers is the one in force, 0 while it cannot be used",
+)
+OIDC_FILE_IN_FORCE.set(UNKNOWN)
 
 KEYS_EXPIRING = Gauge("kkb_keys_expiring", "Keys in use that expire within thirty days")
 KEYS_EXPIRING.set(UNKNOWN)
@@ -69,3 +74,8 @@ def watch_oidc_keys(issuer: str, keys: _Aging) -> None:
     OIDC_KEYS_AGE.labels(issuer).set_function(lambda: keys.age)
     for outcome in ("ok", "failed"):
         OIDC_FETCHES.labels(issuer, outcome)
+
+
+def forget_oidc_keys(issuer: str) -> None:
+    """Show no age of the keys of an issuer that is not trusted any more: nobody need look after them."""
+    OIDC_KEYS_AGE.remove(issuer)

@@ -88,6 +88,7 @@ class GatewaySettings(ProcessSettings):
     oidc_file: Path | None = Field(
         None, description="JSON file of the identity providers that are trusted, and what their claims grant"
     )
+    oidc_look_seconds: float = Field(10.0, gt=0, description="How often that file is looked at for having changed")
     oidc_plain_http: bool = Field(False, description="Tests and development only: fetch issuers' keys without TLS")
     oidc_renew_seconds: float = Field(_KEYS.renew, gt=0, description="Age at which an issuer's keys are fetched anew")
     oidc_keep_seconds: float = Field(_KEYS.keep, gt=0, description="Age up to which they are used while it is away")

@@ -1,4 +1,4 @@
-"""Files that nobody must find half written: generated secrets above all."""
+"""Files that nobody must find half written, generated secrets above all, and files that are replaced while they are used."""
 
 from __future__ import annotations
 
@@ -17,3 +17,26 @@ def write_secret(path: Path, content: bytes, mode: int = 0o600) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.rename(path)
+
+
+class WatchedFile:
+    """Tells when a file was replaced."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen = self._look()
+
+    def was_replaced(self) -> bool:
+        """Whether it is another one than when this was last asked; one that is gone is another one, once."""
+        seen = self._look()
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        return True
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from contracts.regions import parse_region_code
 from kit.access import Grant, Principal, Role
+from kit.files import WatchedFile
 from kit.metrics import IDENTITIES_REFUSED, IDENTITY_KEYS
 from kit.problems import Unauthenticated
 
@@ -71,34 +72,11 @@ def _mint(
     return jwt.encode(claims, key, algorithm=_ALGORITHM, headers={"kid": kid})
 
 
-class _WatchedFile:
-    """Tells when a file was replaced."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._seen = self._look()
-
-    def was_replaced(self) -> bool:
-        """Whether it is another one than when this was last asked; one that is gone is another one, once."""
-        seen = self._look()
-        if seen == self._seen:
-            return False
-        self._seen = seen
-        return True
-
-    def _look(self) -> tuple[int, int, int] | None:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
-
-
 class Signer:
     """Mints identities with the key in a file, the new one as soon as the file is replaced."""
 
     def __init__(self, path: Path) -> None:
-        self._file = _WatchedFile(path)
+        self._file = WatchedFile(path)
         self._key = load_private_key(path)
         self._kid = key_id(self._key.public_key())
 
@@ -127,7 +105,7 @@ class Signer:
 class AcceptedKeys:
     """The public keys that identities are checked with, by id."""
 
-    def __init__(self, keys: Iterable[Ed25519PublicKey], file: _WatchedFile | None = None) -> None:
+    def __init__(self, keys: Iterable[Ed25519PublicKey], file: WatchedFile | None = None) -> None:
         self._keys = {key_id(key): key for key in keys}
         self._file = file
         IDENTITY_KEYS.set(len(self._keys))
@@ -135,7 +113,7 @@ class AcceptedKeys:
     @classmethod
     def of_file(cls, path: Path) -> AcceptedKeys:
         """The keys of a file, read again when it changes."""
-        file = _WatchedFile(path)
+        file = WatchedFile(path)
         return cls(load_public_keys(path), file)
 
     def get(self, kid: str) -> Ed25519PublicKey | None:

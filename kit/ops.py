@@ -83,6 +83,7 @@ def _forget(task: asyncio.Task[str | None]) -> None:
 
 
 async def _ask_all(checks: Mapping[str, Check]) -> dict[str, str]:
+    checks = dict(checks)  # others may come while these are asked
     answers = await asyncio.gather(*(_ask(check) for check in checks.values()))
     return {name: answer or "ok" for name, answer in zip(checks, answers, strict=True)}
 

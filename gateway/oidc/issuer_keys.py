@@ -97,19 +97,27 @@ class IssuerKeys:
             raise FetchFailed(self.failure)
         return key
 
-    async def keep_fresh(self) -> None:
-        """Fetch the keys before they are old, until cancelled; tokens then wait for no fetch."""
-        while True:
-            old = self.failure is not None or self.age >= self._limits.renew
-            if old and self._may_fetch():
-                await self._fetch_once()
-            await asyncio.sleep(min(self._limits.pause, self._limits.renew / 2))
+    async def renew(self) -> None:
+        """Fetch the keys if they are old, so that tokens wait for no fetch."""
+        old = self.failure is not None or self.age >= self._limits.renew
+        if old and self._may_fetch():
+            await self._fetch_once()
+
+    def serve(self, issuer: Issuer) -> bool:
+        """Whether they are the keys of this issuer, whatever else is said of it now."""
+        own = self._issuer
+        return (own.name, own.issuer, own.algorithms) == (issuer.name, issuer.issuer, issuer.algorithms)
 
     async def check(self) -> str | None:
         """What is wrong with the keys, for those who look after the gateway; None when all is well."""
         if self.failure is None:
             return None
         return f"{self.failure}; " + (f"keys of {self.age:.0f} s ago are used" if self.usable else "no token is taken")
+
+    @property
+    def fetching(self) -> bool:
+        """Whether a fetch is under way."""
+        return self._fetching is not None
 
     async def close(self) -> None:
         """Give up a fetch under way."""

@@ -83,7 +83,7 @@ class Issuer(_Part):
 class OidcSettings(_Part):
     """The whole file."""
 
-    issuers: Annotated[list[Issuer], Field(min_length=1, max_length=20)]
+    issuers: Annotated[list[Issuer], Field(max_length=20)] = Field(description="None: no token is taken any more")
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -109,14 +109,12 @@ def fetchable(address: str, *, plain_http: bool) -> bool:
     return parts.scheme in schemes and bool(parts.hostname) and plain
 
 
-def read_oidc_file(path: Path | None, *, plain_http: bool) -> tuple[Issuer, ...]:
-    """The issuers that are trusted; none without a file.
+def read_oidc_file(path: Path, *, plain_http: bool) -> tuple[Issuer, ...]:
+    """The issuers that are trusted.
 
     Raises:
         OidcFileProblem: the file is not there, or not as it must be, with a sentence that says where.
     """
-    if path is None:
-        return ()
     try:
         settings = OidcSettings.model_validate_json(path.read_bytes())
     except OSError as error:

@@ -5,6 +5,7 @@ RFC 7519 (JWT), RFC 8725 (its best practices), RFC 9068 (access tokens), OpenID 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
@@ -16,11 +17,12 @@ from typing import Any
 import jwt
 
 from gateway.identities import Minted
-from gateway.metrics import OIDC_REFUSALS, watch_oidc_keys
+from gateway.metrics import OIDC_REFUSALS, forget_oidc_keys, watch_oidc_keys
 from gateway.oidc.issuer_keys import FetchFailed, IssuerKeys, KeyLimits, fits, public_key
 from gateway.oidc.mapping import grants_of, name_of
 from gateway.oidc.schemas import Issuer
 from kit.access import Principal
+from kit.ops import Check
 from kit.problems import Unauthenticated, Unavailable
 
 SKEW_SECONDS = 60
@@ -99,9 +101,9 @@ class Verified:
 class _Trusted:
     """One issuer with its keys."""
 
-    def __init__(self, issuer: Issuer, limits: KeyLimits, *, plain_http: bool) -> None:
+    def __init__(self, issuer: Issuer, keys: IssuerKeys) -> None:
         self.issuer = issuer
-        self.keys = IssuerKeys(issuer, limits, plain_http=plain_http)
+        self.keys = keys
         self.types = frozenset(_media_type(one) for one in issuer.types)
 
 
@@ -111,18 +113,60 @@ class TokenVerifier:
     def __init__(
         self, issuers: Sequence[Issuer], limits: KeyLimits, *, plain_http: bool, remembered: int = 4096
     ) -> None:
-        self._trusted = {one.issuer: _Trusted(one, limits, plain_http=plain_http) for one in issuers}
+        self._limits = limits
+        self._plain_http = plain_http
+        self._trusted: dict[str, _Trusted] = {}
+        self._left: list[IssuerKeys] = []
+        """Keys of issuers that are not trusted any more, while somebody still waits for them."""
         self._remembered: OrderedDict[bytes, tuple[Verified, _Trusted, int]] = OrderedDict()
         self._most = remembered
-        for trusted in self._trusted.values():
-            watch_oidc_keys(trusted.issuer.name, trusted.keys)
-            for reason in Refusal:
-                OIDC_REFUSALS.labels(trusted.issuer.name, reason)
+        self.checks: dict[str, Check] = {}
+        """What those who look after the gateway are shown of each issuer; the same object whoever is trusted."""
+        self.trust(issuers)
 
     @property
     def keys(self) -> dict[str, IssuerKeys]:
         """Keys by the names of their issuers."""
         return {trusted.issuer.name: trusted.keys for trusted in self._trusted.values()}
+
+    def trust(self, issuers: Sequence[Issuer]) -> None:
+        """Trust these and no others from now on, by these rules; tokens that were believed are looked at again."""
+        before, self._trusted = self._trusted, {one.issuer: self._trusting(one) for one in issuers}
+        self._remembered.clear()
+        kept = {id(keys) for keys in self.keys.values()}
+        self._left = [
+            keys
+            for keys in (*self._left, *(one.keys for one in before.values()))
+            if id(keys) not in kept and keys.fetching
+        ]
+        for name in {one.issuer.name for one in before.values()} - set(self.keys):
+            forget_oidc_keys(name)
+        for name, keys in self.keys.items():
+            watch_oidc_keys(name, keys)
+            for reason in Refusal:
+                OIDC_REFUSALS.labels(name, reason)
+        self.checks.clear()
+        self.checks.update({f"issuer {name}": keys.check for name, keys in self.keys.items()})
+
+    def _trusting(self, issuer: Issuer) -> _Trusted:
+        """An issuer, with the keys that are at hand where they are still its: it may be away just now."""
+        known = self._trusted.get(issuer.issuer)
+        if known is not None and known.issuer == issuer:
+            return known
+        if known is not None and known.keys.serve(issuer):
+            return _Trusted(issuer, known.keys)
+        return _Trusted(issuer, IssuerKeys(issuer, self._limits, plain_http=self._plain_http))
+
+    async def keep_fresh(self) -> None:
+        """Fetch all keys before they are old, until cancelled."""
+        while True:
+            await asyncio.gather(*(keys.renew() for keys in self.keys.values()))
+            await asyncio.sleep(min(self._limits.pause, self._limits.renew / 2))
+
+    async def close(self) -> None:
+        """Give up fetches under way."""
+        for keys in (*self.keys.values(), *self._left):
+            await keys.close()
 
     async def check(self, token: str) -> Verified:
         """What a token says.
@@ -150,6 +194,8 @@ class TokenVerifier:
                 return verified
             del self._remembered[fingerprint]
         trusted, verified = await self._verify(token)
+        while self._trusted.get(trusted.issuer.issuer) is not trusted:  # the file has changed meanwhile
+            trusted, verified = await self._verify(token)
         self._remembered[fingerprint] = (verified, trusted, trusted.keys.changes)
         if len(self._remembered) > self._most:
             self._remembered.popitem(last=False)

@@ -69,8 +69,8 @@ class TestFile:
         file.write_text(document if isinstance(document, str) else json.dumps(document))
         return read_oidc_file(file, plain_http=False)
 
-    def test_none(self) -> None:
-        assert read_oidc_file(None, plain_http=False) == ()
+    def test_none(self, tmp_path: Path) -> None:
+        assert self.read(tmp_path, {"issuers": []}) == ()
 
     def test_good(self, tmp_path: Path) -> None:
         (issuer,) = self.read(tmp_path, {"issuers": [{**NAMED, "grants": [{**OFFICER, "region": "33.26"}]}]})

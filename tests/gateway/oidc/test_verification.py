@@ -39,8 +39,7 @@ async def verifying(provider: Provider, limits: KeyLimits = PATIENT, **changes: 
     try:
         yield verifier
     finally:
-        for keys in verifier.keys.values():
-            await keys.close()
+        await verifier.close()
 
 
 @pytest.fixture
@@ -358,7 +357,7 @@ class TestKeys:
 
     async def test_fetched_before_they_are_old(self, provider: Provider) -> None:
         async with verifying(provider, KeyLimits(renew=0.05, pause=0.01)) as verifier:
-            fresh = asyncio.create_task(verifier.keys["dinas"].keep_fresh())
+            fresh = asyncio.create_task(verifier.keep_fresh())
             async with asyncio.timeout(60):
                 while provider.fetched < 3:
                     await asyncio.sleep(0.01)
