@@ -55,7 +55,7 @@ def create_key(
     gateway = gateway_of(ctx)
     draft = {"name": name, "owner": owner, "roles": role, "region": region, "allowed_addresses": allow or None}
     draft["expires_at"] = f"{expires:%Y-%m-%d}{_LAST_SECOND}" if expires else None
-    issued = _kept(key_out, lambda: _issued(gateway, draft))
+    issued = kept(key_out, lambda: _issued(gateway, draft))
     if as_json:
         show_json(issued)
         return
@@ -73,7 +73,7 @@ def _issued(gateway: Gateway, draft: dict[str, Any]) -> dict[str, Any]:
     return issued
 
 
-def _kept(path: Path | None, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def kept(path: Path | None, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What was answered, its key written to a file if one is named.
 
     The file is made before the key is: a key that cannot be written would be lost.
@@ -139,6 +139,13 @@ def _until(key: dict[str, Any]) -> str:
     return moment(key["expires_at"]) if key["expires_at"] else "sampai dicabut"
 
 
+def _rotation(key: dict[str, Any]) -> str:
+    when, by = moment(key["rotated_at"]), key["rotated_by"]
+    if by is None:
+        return when
+    return f"{when} oleh {'pemegangnya sendiri' if by == key['id'] else by}"
+
+
 @app.command("show")
 def show_key(ctx: typer.Context, key: KeyId, as_json: AsJson = False) -> None:
     """Satu kunci: peran, wilayah, alamat, masa berlaku, dan kapan dipakai."""
@@ -157,7 +164,7 @@ def show_key(ctx: typer.Context, key: KeyId, as_json: AsJson = False) -> None:
         ("Diterbitkan", f"{moment(found['created_at'])} oleh {found['created_by']}"),
         ("Berlaku sampai", _until(found)),
         ("Terakhir dipakai", moment(found["last_used_at"])),
-        ("Diganti rahasianya", moment(found["rotated_at"])),
+        ("Diganti rahasianya", _rotation(found)),
         ("Rahasia lama sampai", moment(found["old_secret_until"])),
         ("Rahasia lama terakhir dipakai", moment(found["old_secret_used_at"])),
     ):
@@ -211,7 +218,12 @@ def rotate_key(
         raise Failure("Sebutkan salah satu: --old-until TANGGAL atau --at-once.")
     gateway = gateway_of(ctx)
     asked = {"old_secret_until": f"{old_until:%Y-%m-%d}{_LAST_SECOND}" if old_until else None}
-    rotated = _kept(key_out, lambda: dict(gateway.post(f"/keys/{segment(key)}/rotation", asked)))
+    rotated = kept(key_out, lambda: dict(gateway.post(f"/keys/{segment(key)}/rotation", asked)))
+    show_rotated(rotated, at_once=at_once, as_json=as_json)
+
+
+def show_rotated(rotated: dict[str, Any], *, at_once: bool, as_json: bool) -> None:
+    """A key with its new secret, this once."""
     if as_json:
         show_json(rotated)
         return

@@ -16,6 +16,7 @@ from cli import (
     import_siga,
     imports,
     keys,
+    me,
     rebuild,
     recompute,
     rulesets,
@@ -91,6 +92,7 @@ app.command("checksums")(compare_checksums)
 app.add_typer(determinations.app, name="determinations")
 app.add_typer(rulesets.app, name="rulesets")
 app.add_typer(imports.app, name="imports")
+app.add_typer(me.app, name="me")
 app.add_typer(keys.app, name="keys")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(audit.app, name="audit")

@@ -7,6 +7,7 @@ PROBLEMS = {
     "unauthenticated": "Kunci tidak ada, salah, atau tidak berlaku lagi",
     "forbidden": "Peran kunci ini tidak mengizinkan tindakan tersebut",
     "address-forbidden": "Kunci ini tidak boleh dipakai dari alamat Anda",
+    "key-needed": "Hanya kunci itu sendiri yang dapat melakukannya, bukan token atau sesi",
     "grants-unclear": "Hak Anda untuk tindakan ini berlaku di beberapa wilayah yang terpisah",
     "cross-origin": "Perubahan dengan sesi harus datang dari halaman platform ini sendiri",
     "client-refused": "Id atau rahasia kunci tidak dikenal atau tidak berlaku lagi",
@@ -53,6 +54,45 @@ PROBLEMS = {
     "internal": "Kesalahan pada platform; sebutkan nomor permintaan kepada pengelola",
 }
 """By the last part of a problem's type."""
+
+CREDENTIALS = {"key": "kunci", "token": "token sebuah kunci", "session": "sandi", "oidc": "penyedia identitas kantor"}
+"""What somebody came with."""
+
+ROLES = {
+    "reader": "pembaca",
+    "reporter": "pelapor",
+    "officer": "OPD-KB",
+    "partner": "mitra",
+    "assessor": "penilai",
+    "administrator": "administrator",
+    "operator": "pengelola platform",
+}
+
+SCOPES = {
+    "regions:read": "melihat wilayah",
+    "villages:read": "melihat Kampung KB dan laporannya",
+    "villages:write": "mendaftarkan dan mengubah Kampung KB",
+    "reports:write": "melaporkan",
+    "imports:read": "melihat impor",
+    "imports:write": "mengimpor tabel SIGA",
+    "interventions:read": "melihat intervensi",
+    "interventions:write": "mencatat intervensi",
+    "assessments:read": "melihat klasifikasi",
+    "assessments:recompute": "menilai ulang",
+    "rulesets:read": "melihat aturan penilaian",
+    "rulesets:evaluate": "mencoba aturan penilaian",
+    "rulesets:write": "menyusun dan memberlakukan aturan penilaian",
+    "determinations:issue": "menetapkan kelas",
+    "keys:manage": "mengelola kunci",
+    "audit:read": "membaca jejak audit",
+    "self:read": "melihat hak sendiri",
+    "self:write": "mengganti rahasia atau sandi sendiri, keluar",
+    "accounts:manage": "mengelola akun",
+    "changes:read": "mengikuti perubahan",
+    "webhooks:manage": "memakai webhook",
+    "events:operate": "mengurus peristiwa tersisih dan bangun ulang",
+}
+"""What a scope lets somebody do."""
 
 ACCOUNT_STATUSES = {"active": "aktif", "invited": "menunggu sandi", "disabled": "nonaktif"}
 

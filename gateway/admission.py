@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 
 from gateway.identities import Admitted, Identities
+from gateway.keys.keyring import ShownElsewhere
 from gateway.proxy.calls import Call
 from gateway.proxy.headers import Headers
 from gateway.proxy.routing import Operation
@@ -60,7 +61,11 @@ class Admission:
             raise Unauthenticated("this is not a key")
         if credential is Credential.SESSION and operation.method not in SAFE_METHODS:
             from_our_own_page(call.headers)
-        admitted = await check(text, call.client)
+        try:
+            admitted = await check(text, call.client)
+        except ShownElsewhere as refused:
+            call.principal = refused.principal  # the audit trail names whose key it is
+            raise
         call.admitted = admitted
         call.caller_id, call.principal = admitted.principal.id, admitted.principal
         call.credential = credential

@@ -48,7 +48,9 @@ OIDC_FILE_IN_FORCE.set(UNKNOWN)
 
 KEYS_EXPIRING = Gauge("kkb_keys_expiring", "Keys in use that expire within thirty days")
 KEYS_EXPIRING.set(UNKNOWN)
-
+KEY_ROTATIONS = Counter("kkb_key_rotations_total", "Keys that got a new secret, by who gave it to them", ["by"])
+for _by in ("administrator", "holder"):
+    KEY_ROTATIONS.labels(_by)
 
 TOKENS_ISSUED = Counter("kkb_gateway_tokens_issued_total", "Access tokens issued to systems")
 TOKENS_REFUSED = Counter("kkb_gateway_tokens_refused_total", "Access tokens, or asking for one, refused", ["reason"])

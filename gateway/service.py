@@ -27,7 +27,7 @@ SERVICE = Service(
         "tokens": "Token berumur pendek bagi sistem, dengan kunci sebagai client credentials",
         "accounts": "Akun orang di kantor tanpa penyedia identitas: undangan, hak, sandi (administrator)",
         "sessions": "Masuk dan keluar dengan sandi; sesi saya",
-        "callers": "Kunci saya: peran dan wilayahnya",
+        "callers": "Saya: peran, wilayah, sampai kapan; mengganti rahasia kunci saya",
         "audit": "Jejak audit: siapa melakukan apa, kapan, dengan hasil apa (administrator)",
         changes.TAG: changes.ABOUT,
         webhooks.TAG: "Webhook: peristiwa dikirim ke alamat Anda, ditandatangani, dengan catatan setiap pengiriman",

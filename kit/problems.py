@@ -95,6 +95,10 @@ class AddressForbidden(Forbidden):
     slug, title = "address-forbidden", "This key may not be used from your address"
 
 
+class KeyNeeded(Forbidden):
+    slug, title = "key-needed", "Only the key itself may do this"
+
+
 class GrantsUnclear(Forbidden):
     slug, title = "grants-unclear", "Your grants for this operation are for regions side by side"
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from gateway.accounts.rules import LOGIN, LONGEST_PASSWORD, SHORTEST_PASSWORD
 from gateway.accounts.tables import Account
 from gateway.callers.schemas import GrantOut, Grants
+from kit.clock import hour_within
 from kit.paging import ListFilters
 
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -61,19 +62,25 @@ class AccountOut(BaseModel):
     name: str
     office: str
     grants: list[GrantOut]
-    status: AccountStatus
+    status: AccountStatus = Field(
+        description="`invited`: there is no password, not yet or not any more (`reset_password` takes it away), and a "
+        "one-time code sets it; `active`; `disabled`: nobody can sign in, whatever else"
+    )
     code_expires_at: datetime | None = Field(description="Until when the one-time code is good; null: there is none")
     created_at: datetime
     created_by: str = Field(description="Id of who opened it")
-    last_signed_in_at: datetime | None = Field(description="The hour of the last sign-in; null: never")
+    last_signed_in_at: datetime | None = Field(
+        description="Beginning of the hour of the last sign-in, or `created_at` if that is later; null: never"
+    )
     version: int
 
     @classmethod
     def of(cls, account: Account) -> Self:
         """From a row."""
         grants = [GrantOut.model_validate(grant) for grant in account.grants]
-        plain = account.model_dump(include=set(cls.model_fields) - {"grants"})
-        return cls(grants=grants, status=status_of(account), **plain)
+        plain = account.model_dump(include=set(cls.model_fields) - {"grants", "last_signed_in_at"})
+        signed_in = hour_within(account.last_signed_in_at, account.created_at)
+        return cls(grants=grants, status=status_of(account), last_signed_in_at=signed_in, **plain)
 
 
 class AccountInvited(AccountOut):

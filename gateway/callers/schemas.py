@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -47,6 +48,20 @@ Grants = Annotated[list[GrantIn], Field(min_length=1, max_length=_MOST_GRANTS), 
 """Grants as somebody gives them: those that allow the same must be for regions of which one holds the others."""
 
 
+class MyKey(BaseModel):
+    """The key that somebody came with."""
+
+    with_old_secret: bool = Field(
+        description="You came with the secret before the last rotation: change to the new one before `old_secret_until`"
+    )
+    expires_at: datetime | None = Field(description="Null: until it is revoked")
+    rotated_at: datetime | None = Field(description="When it got the secret of now; null: it has its first one")
+    rotated_by: str | None = Field(
+        description="Who gave it that secret; your own `id`: somebody who had the key; null: nobody, or not known"
+    )
+    old_secret_until: datetime | None = Field(description="When the secret before the last rotation ends or ended")
+
+
 class Me(BaseModel):
     """Who you are to the platform, and what you may do where."""
 
@@ -59,9 +74,13 @@ class Me(BaseModel):
     scopes: list[Scope]
     region: str | None = Field(description="Region subtree of your grants, the widest; null: the whole country")
     grants: list[GrantOut] = Field(description="What was granted to you: each a role and where it is good for")
+    expires_at: datetime | None = Field(
+        description="When what you came with ends by itself; it may be taken away before. Null: it does not"
+    )
+    key: MyKey | None = Field(description="The key that you came with; null where you came otherwise")
 
     @classmethod
-    def of(cls, principal: Principal, credential: Credential) -> Self:
+    def of(cls, principal: Principal, credential: Credential, expires_at: datetime | None, key: MyKey | None) -> Self:
         """As he sees himself.
 
         Raises:
@@ -75,4 +94,6 @@ class Me(BaseModel):
             scopes=sorted(principal.scopes),
             region=principal.caller([Scope.SELF_READ]).region,
             grants=[GrantOut.of(grant) for grant in principal.grants],
+            expires_at=expires_at,
+            key=key,
         )

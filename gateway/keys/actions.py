@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.keys import rules, store
-from gateway.keys.schemas import KeyChange, KeyIn, KeyStatus, RotationIn, status_of
+from gateway.keys.keyring import as_known, opening
+from gateway.keys.schemas import KeyChange, KeyIn, KeyStatus, OwnRotationIn, RotationIn, status_of
 from gateway.keys.tables import ApiKey
+from gateway.metrics import KEY_ROTATIONS
 from gateway.proxy.origin import address_of, lies_in, parse_network
 from gateway.repeatable import Repeatable
 from kit import clock, problems
@@ -104,16 +106,32 @@ async def rotate_key(session: AsyncSession, caller: Caller, key_id: UUID, asked:
     now = clock.now()
     _check_overlap(asked.old_secret_until, now)
     key = await _find_active(session, caller, key_id, now)
-    if _has_two_secrets(key, now):
-        raise problems.Conflict(
-            "two secrets are good already: complete the last rotation, which ends the older one, or cancel it",
-            old_secret_until=key.old_secret_until.isoformat() if key.old_secret_until else None,
-        )
-    secret = secrets.token_hex(rules.SECRET_BYTES)
-    key.old_secret_hash, key.old_secret_until = key.secret_hash, asked.old_secret_until or now
-    key.secret_hash, key.rotated_at, key.old_secret_used_at = rules.digest(secret), now, None
-    await _changed(session, key)
-    return Issued(key, rules.written(key.id, secret))
+    return await _rotate(session, key, asked.old_secret_until or now, now, caller.id)
+
+
+async def rotate_own_key(
+    session: AsyncSession, shown: rules.Presented, client: str, asked: OwnRotationIn, once: Repeatable | None
+) -> Issued:
+    """Give the key that was shown, from the address of the client, a new secret; the same request again answers none.
+
+    The key is checked anew with its row locked: what the door remembers of it may be older than its end, or than the
+    end of the secret that was shown.
+
+    Raises:
+        Unauthenticated: it opens the door no more.
+        AddressForbidden: not from there.
+        Conflict: two secrets are good already, whichever of them was shown.
+        KeyReused: the Idempotency-Key was used for another request.
+    """
+    now = clock.now()
+    key = await store.load(session, shown.id, lock=True)
+    if key is None:
+        raise problems.Unauthenticated("the key is not known")
+    opening(as_known(key), shown.secret, client, now)
+    if once is not None and key.rotation_idempotency_key == once.key:
+        once.require_same(key.rotation_digest)
+        return Issued(key, None)
+    return await _rotate(session, key, now + timedelta(hours=asked.overlap_hours), now, str(key.id), once)
 
 
 async def complete_rotation(session: AsyncSession, caller: Caller, key_id: UUID) -> ApiKey:
@@ -143,9 +161,29 @@ async def cancel_rotation(session: AsyncSession, caller: Caller, key_id: UUID) -
     if not _has_two_secrets(key, now) or key.old_secret_hash is None:
         raise problems.Conflict("no rotation is under way: there is no old secret to go back to")
     key.secret_hash = key.old_secret_hash
-    key.old_secret_hash = key.old_secret_until = key.old_secret_used_at = key.rotated_at = None
+    key.old_secret_hash = key.old_secret_until = key.old_secret_used_at = key.rotated_at = key.rotated_by = None
+    key.rotation_idempotency_key = key.rotation_digest = None
     await _changed(session, key)
     return key
+
+
+async def _rotate(
+    session: AsyncSession, key: ApiKey, until: datetime, now: datetime, by: str, once: Repeatable | None = None
+) -> Issued:
+    """Give a locked key a new secret; nothing else of it changes, neither its rights nor its life."""
+    if _has_two_secrets(key, now):
+        raise problems.Conflict(
+            "two secrets are good already: an administrator can complete the last rotation, which ends the older one, "
+            "or cancel it",
+            old_secret_until=key.old_secret_until.isoformat() if key.old_secret_until else None,
+        )
+    secret = secrets.token_hex(rules.SECRET_BYTES)
+    key.old_secret_hash, key.old_secret_until, key.old_secret_used_at = key.secret_hash, until, None
+    key.secret_hash, key.rotated_at, key.rotated_by = rules.digest(secret), now, by
+    key.rotation_idempotency_key, key.rotation_digest = (once.key, once.digest) if once else (None, None)
+    await _changed(session, key)
+    KEY_ROTATIONS.labels("holder" if by == str(key.id) else "administrator").inc()
+    return Issued(key, rules.written(key.id, secret))
 
 
 async def _changed(session: AsyncSession, key: ApiKey) -> None:

@@ -28,6 +28,14 @@ _NOTE_USE_SECONDS = 60.0
 _REFUSALS = {KeyStatus.EXPIRED: "the key has expired", KeyStatus.REVOKED: "the key has been revoked"}
 
 
+class ShownElsewhere(AddressForbidden):
+    """A good key, shown from where it may not be used: stolen, perhaps. Whose it is goes into the audit trail."""
+
+    def __init__(self, principal: Principal, client: str) -> None:
+        super().__init__(f"this key may not be used from {client}")
+        self.principal = principal
+
+
 @dataclass(slots=True)
 class Known:
     """A key as it was when it was loaded."""
@@ -55,19 +63,13 @@ class Keyring:
 
         Raises:
             Unauthenticated: it is no key, not known, replaced, expired or revoked.
-            AddressForbidden: it may not be used from there.
+            ShownElsewhere: it may not be used from there.
         """
         presented = rules.parse(text)
         if presented is None:
             raise Unauthenticated("this is not a key")
         known = await self.remembered.get(presented.id)
-        now = clock.now()
-        secret = rules.which(presented.secret, known.key.secret_hash, known.old_secret, now)
-        if secret is Secret.WRONG:
-            raise Unauthenticated("the key is not known")
-        if secret is Secret.REPLACED:
-            raise Unauthenticated("this key was replaced by one with a new secret")
-        _require_open(known, client, now)
+        secret = opening(known, presented.secret, client, clock.now())
         self._used.add(presented.id)
         if secret is Secret.OLD:
             self._used_old.add(presented.id)
@@ -78,7 +80,7 @@ class Keyring:
 
         Raises:
             Unauthenticated: it is not known, expired or revoked.
-            AddressForbidden: it may not be used from there.
+            ShownElsewhere: it may not be used from there.
         """
         known = await self.remembered.get(key_id)
         _require_open(known, client, clock.now())
@@ -106,7 +108,7 @@ class Keyring:
         with_old, self._used_old = self._used_old, set()
         if not used:
             return
-        hour = clock.now().replace(minute=0, second=0, microsecond=0)
+        hour = clock.hour_of(clock.now())
         try:
             async with self._database.transaction() as session:
                 await store.note_use(session, used, with_old, hour)
@@ -121,7 +123,7 @@ class Keyring:
             key = await store.load(session, key_id)
         if key is None:
             raise Unauthenticated("the key is not known")
-        return _as_known(key)
+        return as_known(key)
 
 
 def principal_of(key: ApiKey) -> Principal:
@@ -129,7 +131,24 @@ def principal_of(key: ApiKey) -> Principal:
     return Principal(str(key.id), key.name, tuple(Grant(Role(role), key.region) for role in key.roles))
 
 
-def _as_known(key: ApiKey) -> Known:
+def opening(known: Known, secret: str, client: str, now: datetime) -> Secret:
+    """Which of the key's secrets it is that opens the door from where the client is.
+
+    Raises:
+        Unauthenticated: none, or the key has expired or was revoked.
+        ShownElsewhere: it may not be used from there.
+    """
+    which = rules.which(secret, known.key.secret_hash, known.old_secret, now)
+    if which is Secret.WRONG:
+        raise Unauthenticated("the key is not known")
+    if which is Secret.REPLACED:
+        raise Unauthenticated("this key was replaced by one with a new secret")
+    _require_open(known, client, now)
+    return which
+
+
+def as_known(key: ApiKey) -> Known:
+    """A key as the door knows it."""
     networks = None if key.allowed_addresses is None else tuple(parse_network(text) for text in key.allowed_addresses)
     old = None
     if key.old_secret_hash is not None and key.old_secret_until is not None:
@@ -146,4 +165,4 @@ def _require_open(known: Known, client: str, now: datetime) -> None:
     address = address_of(client)
     if address is None or not lies_in(address, known.networks):
         # the owner must learn what we see: behind a proxy that is not named in the settings it is the proxy
-        raise AddressForbidden(f"this key may not be used from {client}")
+        raise ShownElsewhere(known.principal, client)

@@ -13,6 +13,8 @@ from uuid import UUID
 SECRET_BYTES = 32
 LONGEST_OVERLAP = timedelta(days=30)
 """How long after a rotation the old secret may stay good."""
+LONGEST_OWN_OVERLAP = timedelta(days=7)
+"""The same where the key's holder rotates it himself: a thief who did it in his place is noticed when the old one ends."""
 
 _WRITTEN = re.compile(r"kkb_([0-9a-f]{32})_([0-9a-f]{64})")
 """Letters and digits only: one double click selects it, and secret scanners can recognise it."""

@@ -10,10 +10,11 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.regions import RegionCode
-from gateway.keys.rules import LONGEST_OVERLAP
+from gateway.keys.rules import LONGEST_OVERLAP, LONGEST_OWN_OVERLAP
 from gateway.keys.tables import ApiKey
 from gateway.proxy.origin import parse_network
 from kit.access import Role
+from kit.clock import hour_within
 from kit.paging import ListFilters
 
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -102,11 +103,18 @@ class KeyOut(BaseModel):
     allowed_addresses: list[str] | None = Field(description="Networks it may be used from; null: from anywhere")
     created_at: datetime
     created_by: str = Field(description="Id of the key that issued it, or `bootstrap`")
-    last_used_at: datetime | None = Field(description="The hour in which it was last used; null: never")
+    last_used_at: datetime | None = Field(
+        description="Beginning of the hour in which it was last used, or `created_at` if that is later; null: never"
+    )
     rotated_at: datetime | None = Field(description="When it got the secret of now; null: it has its first one")
+    rotated_by: str | None = Field(
+        description="Who gave it that secret: the id of an administrator's key or account, or the key's own id where its "
+        "holder did; null: nobody, or not known"
+    )
     old_secret_until: datetime | None = Field(description="When the secret before the last rotation ends or ended")
     old_secret_used_at: datetime | None = Field(
-        description="The hour in which that one was last used after the rotation; null: never"
+        description="Beginning of the hour in which that one was last used after the rotation, or `rotated_at` if that is "
+        "later; null: never"
     )
     revoked_at: datetime | None
     revoked_by: str | None
@@ -114,7 +122,11 @@ class KeyOut(BaseModel):
     @classmethod
     def of(cls, key: ApiKey, now: datetime) -> Self:
         """From a row, as it is at a moment."""
-        return cls(status=status_of(key, now), **key.model_dump(include=set(cls.model_fields)))
+        used = {
+            "last_used_at": hour_within(key.last_used_at, key.created_at),
+            "old_secret_used_at": hour_within(key.old_secret_used_at, key.rotated_at),
+        }
+        return cls(status=status_of(key, now), **{**key.model_dump(include=set(cls.model_fields)), **used})
 
 
 class KeyIssued(KeyOut):
@@ -130,6 +142,34 @@ class KeyRotated(KeyOut):
     """A key with its new secret."""
 
     key: str = Field(description="The key with its new secret, shown this once; the id is as before")
+
+
+class OwnRotationIn(BaseModel):
+    """A new secret for the key that asks. A span and no time of day: the request is good whatever the client's clock says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    overlap_hours: int = Field(
+        ge=0,
+        le=int(LONGEST_OWN_OVERLAP.total_seconds() // 3600),
+        description="How long the old secret stays good; 0: it ends at once, and with it whoever else has it",
+    )
+
+
+class OwnKeyRotated(BaseModel):
+    """What the holder of a key learns of its rotation."""
+
+    key: str | None = Field(
+        description="The key with its new secret, shown this once; the id is as before. Null in a replay "
+        "(Idempotency-Replayed: true): only a hash is kept; if the first answer was lost, have an administrator cancel "
+        "the rotation"
+    )
+    id: UUID
+    rotated_at: datetime
+    old_secret_until: datetime = Field(description="When the secret before ends or ended")
+    expires_at: datetime | None = Field(
+        description="When the key itself ends, as before: a rotation does not lengthen its life; null: until it is revoked"
+    )
 
 
 class KeyFilters(ListFilters):

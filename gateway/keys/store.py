@@ -107,13 +107,13 @@ async def tell_others(session: AsyncSession, key_id: UUID) -> None:
     await session.execute(sa.select(sa.func.pg_notify(CHANNEL, str(key_id))))
 
 
-async def load(session: AsyncSession, key_id: UUID) -> ApiKey | None:
+async def load(session: AsyncSession, key_id: UUID, *, lock: bool = False) -> ApiKey | None:
     """A key as the door needs it, whoever asks."""
-    return await session.get(ApiKey, key_id)
+    return await session.get(ApiKey, key_id, with_for_update=lock)
 
 
 async def note_use(session: AsyncSession, key_ids: Iterable[UUID], with_old: Iterable[UUID], hour: datetime) -> None:
-    """Remember the hour of use: enough to find keys nobody needs, too coarse to follow somebody's day.
+    """Remember the hour of use.
 
     `with_old` are those of the keys that were used with the secret before the last rotation.
     """

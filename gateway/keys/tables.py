@@ -30,11 +30,12 @@ class ApiKey(GatewayTable, table=True):
         ),
         CheckConstraint("cardinality(allowed_addresses) > 0", name="allowed_addresses"),
         CheckConstraint("(idempotency_key IS NULL) = (request_digest IS NULL)", name="idempotency"),
+        CheckConstraint("(rotation_idempotency_key IS NULL) = (rotation_digest IS NULL)", name="rotation_idempotency"),
     )
 
     id: UUID = Field(primary_key=True)
     version: int = 1
-    """Grows with every change by an administrator; use does not count as one."""
+    """Grows with every change, and with every rotation by the holder; use does not count as one."""
     secret_hash: bytes = Field(sa_type=LargeBinary)
     name: str
     owner: str
@@ -46,6 +47,8 @@ class ApiKey(GatewayTable, table=True):
     created_by: str
     last_used_at: datetime | None = Field(None, sa_type=_TIME, nullable=True)
     rotated_at: datetime | None = Field(None, sa_type=_TIME, nullable=True)
+    rotated_by: str | None = None
+    """Of the last rotation; null where it is older than this column, or where there was none."""
     old_secret_hash: bytes | None = Field(None, sa_type=LargeBinary, nullable=True)
     """The secret before the last rotation; it stays after its time, so that whoever still uses it is told why not."""
     old_secret_until: datetime | None = Field(None, sa_type=_TIME, nullable=True)
@@ -54,3 +57,6 @@ class ApiKey(GatewayTable, table=True):
     revoked_by: str | None = None
     idempotency_key: str | None = None
     request_digest: bytes | None = Field(None, sa_type=LargeBinary, nullable=True)
+    rotation_idempotency_key: str | None = None
+    """Of the holder's request for the last rotation, so that it is known again."""
+    rotation_digest: bytes | None = Field(None, sa_type=LargeBinary, nullable=True)

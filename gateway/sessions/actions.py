@@ -86,7 +86,7 @@ async def _open(session: AsyncSession, known: Account, renewed: str | None, visi
         raise problems.SignInRefused("login or password is not right")  # changed while the password was checked
     now = clock.now()
     account.password_hash = renewed or account.password_hash
-    account.last_signed_in_at = now.replace(minute=0, second=0, microsecond=0)
+    account.last_signed_in_at = clock.hour_of(now)
     session.add(account)
     ended_of = None if visit.before is None else await store.end_by_secret(session, rules.digest(visit.before), now)
     if ended_of is not None:

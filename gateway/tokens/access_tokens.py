@@ -74,6 +74,14 @@ class AccessTokens:
             raise token_refused("the key's secret was replaced since; ask for another token")
         return known
 
+    def expiry(self, text: str) -> float:
+        """Until when a token that was checked before is good, Unix time.
+
+        Raises:
+            Unauthenticated: it has expired since.
+        """
+        return (self._remembered.get(text) or self._verified(text))[0]
+
     def _verified(self, text: str) -> tuple[float, UUID, str]:
         try:
             claims = self._decoded(text.removeprefix(PREFIX))

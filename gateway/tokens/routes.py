@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from gateway.keys import rules as keys
+from gateway.keys.keyring import ShownElsewhere
 from gateway.metrics import TOKENS_REFUSED
 from gateway.proxy.headers import Headers
 from gateway.tokens import rules
@@ -35,7 +36,10 @@ async def issue_token(given: Annotated[TokenIn, Form()], request: Request, respo
         known = await state.keyring.check(keys.written(client.id, client.secret), call.client)
     except Unauthenticated as refused:
         raise _client_refused(refused.detail) from refused
-    call.principal = known.principal  # the audit trail names who it was
+    except ShownElsewhere as refused:
+        call.principal = refused.principal
+        raise
+    call.principal = known.principal  # the audit trail names who it was, here and where he is refused
     response.headers["Cache-Control"] = "no-store"
     token = state.tokens.issue(known, client.secret)
     return AccessToken(access_token=token, token_type="Bearer", expires_in=rules.LIFE_SECONDS)  # noqa: S106

@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 
 from cli import access
+from cli.client import Gateway
+from cli.words import CREDENTIALS, ROLES, SCOPES
+from gateway.admission import Credential
+from kit.access import Role, Scope
 from tests.cli.conftest import Kkb, run
 from tests.cli.platform import Platform
 
@@ -171,3 +175,51 @@ class TestKeys:
         assert result.exit_code == 1
         assert "#/roles" in result.stderr
         assert not place.exists()
+
+
+class TestMe:
+    async def test_who_what_and_until_when(self, kkb: Kkb, tmp_path: Path) -> None:
+        place = tmp_path / "me.key"
+        day = f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}"
+        draft = ("--name", "Sistem Saya", "--owner", "Dinas Uji", "--role", "reporter", "--region", "82.02")
+        assert (await kkb("keys", "create", *draft, "--expires", day, "--key-out", str(place))).exit_code == 0
+        own = {"KKB_KEY_FILE": str(place)}
+        shown = (await kkb("me", **own)).stdout
+        for expected in ("Sistem Saya", "kunci", "reporter (pelapor)", "82.02", "melaporkan", day, "segera berakhir"):
+            assert expected in shown
+        assert "mengelola kunci" not in shown
+        assert json.loads((await kkb("me", "--json", **own)).stdout)["region"] == "82.02"
+        national = (await kkb("me")).stdout
+        assert ("Indonesia" in national, "mengelola kunci" in national, "segera" in national) == (True, True, False)
+
+    async def test_rotate_then_only_the_new_one_opens(self, kkb: Kkb, tmp_path: Path) -> None:
+        files = [tmp_path / f"{name}.key" for name in ("first", "second", "third")]
+        draft = ("--name", "Putar", "--owner", "Dinas Uji", "--role", "reader", "--region", "82.02", "--never-expires")
+        made = json.loads((await kkb("keys", "create", *draft, "--key-out", str(files[0]), "--json")).stdout)
+        rotated = await kkb("me", "rotate", "--key-out", str(files[1]), KKB_KEY_FILE=str(files[0]))
+        assert (rotated.exit_code, "Rahasia lama berlaku sampai" in rotated.stdout) == (0, True), rotated.output
+        assert stat.S_IMODE(files[1].stat().st_mode) == 0o600
+        assert "rahasia lama; pakai yang baru" in (await kkb("me", KKB_KEY_FILE=str(files[0]))).stdout
+        assert "pemegang kunci ini sendiri" in (await kkb("me", KKB_KEY_FILE=str(files[1]))).stdout
+        assert "pemegangnya sendiri" in (await kkb("keys", "show", made["id"])).stdout
+        early = await kkb("me", "rotate", "--key-out", str(files[2]), KKB_KEY_FILE=str(files[1]))
+        assert early.stderr.startswith("Bertentangan dengan yang sudah tercatat (409).")
+        assert not files[2].exists()
+        assert (await kkb("keys", "finish-rotation", made["id"])).exit_code == 0
+        at_once = await kkb("me", "rotate", "--overlap", "0", "--key-out", str(files[2]), KKB_KEY_FILE=str(files[1]))
+        assert "Rahasia lama tidak berlaku lagi." in at_once.stdout, at_once.output
+        assert [(await kkb("me", KKB_KEY_FILE=str(file))).exit_code for file in files] == [1, 1, 0]
+
+    def test_a_lost_answer_says_what_to_do(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        replayed = {"id": "82", "key": None, "old_secret_until": "2999-01-01T00:00:00Z"}
+        monkeypatch.setattr(Gateway, "post", lambda *_arguments: replayed)
+        place = tmp_path / "lost.key"
+        result = run("me", "rotate", "--key-out", str(place), KKB_KEY="kkb_x")
+        assert (result.exit_code, "kkb keys cancel-rotation 82" in result.stderr) == (1, True)
+        assert not place.exists()
+
+
+def test_every_right_has_its_words() -> None:
+    assert set(SCOPES) == set(Scope)
+    assert set(ROLES) == set(Role)
+    assert set(CREDENTIALS) == set(Credential)

@@ -204,7 +204,7 @@ class TestTable:
             for name, rule in TABLE["operations"].items()
             if not name.startswith("GET ") and not rule["public"]
         }
-        oneself = {"change_my_password", "end_my_session", "end_all_my_sessions", "sign_out"}
+        oneself = {"change_my_password", "end_my_session", "end_all_my_sessions", "sign_out", "rotate_my_key"}
         assert all(oneself <= may[role] for role in Role)
         own_webhooks = {name for name in changing if "webhook" in name or name.startswith("redeliver_")}
         assert own_webhooks <= may[Role.READER]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import jwt
 import pytest
@@ -22,6 +22,7 @@ from kit.logs import JsonFormatter
 from tests.callers import SIGNING_KEY
 from tests.conftest import eventually
 from tests.gateway.conftest import Running, StartGateway
+from tests.gateway.keys.test_keys import rows
 
 ADMIN = Principal(id="forged", name="forged", grants=(Grant(Role.ADMINISTRATOR, None),))
 
@@ -48,6 +49,14 @@ class TestOpening:
             "scopes": ["changes:read", "events:operate", "self:read", "self:write"],
             "region": "76",
             "grants": [{"role": "operator", "region": "76"}],
+            "expires_at": None,
+            "key": {
+                "with_old_secret": False,
+                "expires_at": None,
+                "rotated_at": None,
+                "rotated_by": None,
+                "old_secret_until": None,
+            },
         }
 
 
@@ -173,7 +182,9 @@ class TestLastUse:
         await gateway.client.get("/me", headers=gateway.with_key(key["key"]))
         await gateway.gateway.own.state.keyring.write_use()
         used = (await gateway.client.get(url, headers=gateway.with_key())).json()["last_used_at"]
-        assert used.endswith(":00:00Z")
+        ((hour,),) = await rows(gateway, "SELECT last_used_at FROM api_keys WHERE id = :id", id=UUID(key["id"]))
+        assert hour == clock.hour_of(hour)
+        assert datetime.fromisoformat(used) == max(hour, datetime.fromisoformat(key["created_at"]))
 
 
 class TestLogs:
