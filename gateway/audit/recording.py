@@ -24,14 +24,17 @@ class Recorder:
         self._writer = writer
         self._refusals = Refusals()
         self._kinds: dict[str, AuditKind] = {}
+        self._ways_in: set[str] = set()
+        """What strangers may send: whatever becomes of it without anybody being let in is counted, not recorded one by
+        one, or anybody could fill the trail."""
         begins: set[str] = set()
         for operation in operations:
             kind = kind_of(operation.method, operation.scopes)
             if kind is None:
                 continue
             self._kinds[operation.operation_id] = kind
-            if kind is AuditKind.CHANGE and operation.scopes:
-                begins.add(operation.operation_id)
+            if kind is AuditKind.CHANGE:
+                (begins if operation.scopes else self._ways_in).add(operation.operation_id)
         self.begins = frozenset(begins)
         """Operations whose requests are recorded before they are carried out. Those that are open to strangers
         (sign-in) are not among them: anybody could make the database write."""
@@ -49,12 +52,15 @@ class Recorder:
         """Record a request that is over, where it is one to be recorded."""
         if call.begun is not None:
             self._writer.add(replace(call.begun, status=call.status or None, note=call.failure, region=_region(call)))
-        elif call.status in SUMMED_UP:
+        elif call.status in SUMMED_UP or self._is_strangers(call):
             first = self._refusals.add(_entry(call, AuditKind.REFUSAL))
             if first is not None:
                 self._writer.add(first)
         elif call.operation is not None and (kind := self._kinds.get(call.operation.operation_id)) is not None:
             self._writer.add(_entry(call, kind))
+
+    def _is_strangers(self, call: Call) -> bool:
+        return call.principal is None and call.operation is not None and call.operation.operation_id in self._ways_in
 
     async def run_summing_up(self) -> None:
         """Tell of the refusals of each minute that is over, until cancelled."""

@@ -35,7 +35,8 @@ class AuditKind(StrEnum):
     READ = "read"
     """A reading of something sensitive: keys, accounts, subscriptions, the audit trail itself."""
     REFUSAL = "refusal"
-    """Requests of one group that were refused within a minute: who is it (401), may he (403), how often (429)."""
+    """Requests of one group that were refused within a minute: who is it (401), may he (403), how often (429); and
+    whatever else strangers sent to the ways in that led nobody in."""
     GAP = "gap"
     """So many entries were lost: the database was away for so long that the memory for them was full."""
 

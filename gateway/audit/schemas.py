@@ -21,7 +21,7 @@ class AuditEntryOut(BaseModel):
     id: UUID
     kind: AuditKind = Field(
         description="`change`: a request that may change something; `read`: a reading of something sensitive; `refusal`: "
-        "requests that were refused (401, 403, 429), summed up per minute; `gap`: so many entries were lost"
+        "requests that were refused (401, 403, 429), or led no stranger in, summed up per minute; `gap`: so many entries were lost"
     )
     at: str = Field(description="When it began, UTC with microseconds", examples=["2026-01-31T04:05:06.000007Z"])
     until: str | None = Field(description="When the last of several came")
