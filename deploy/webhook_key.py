@@ -3,7 +3,8 @@
     make   a key, if there is none
     renew  a new key before the old ones: what is encrypted from now on is under the new one, what was before stays readable
 
-The gateway reads the file when it starts. A webhook's secret comes under the new key when it is rotated.
+The gateway reads the file when it starts. Once all that may send have the new key, webhooks' secrets come under it
+(gateway/webhooks/resealing.py); when the old ones may be deleted: docs/operating/settings.md.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -38,6 +39,10 @@ _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 _SLOW_SECONDS = 3.0
 """An attempt that takes longer makes its receiver a slow one."""
+UNREADABLE_SECONDS = 3600.0
+"""How long a secret may be under a key that this process does not have before its webhook is paused: longer than the
+gateways' restart with another key file takes. Nothing is lost meanwhile, and operators are told within minutes."""
+_LOOK_AGAIN_SECONDS = 15.0
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
@@ -71,6 +76,15 @@ class Work:
             "webhook-timestamp": str(now),
             "webhook-signature": signature(self.secrets, str(self.message), now, self.body),
         }
+
+
+@dataclass(frozen=True)
+class _Unreadable:
+    """A webhook whose secret this process cannot read. Times are monotonic."""
+
+    since: float
+    again: float
+    """When it is looked at again."""
 
 
 class Doors:
@@ -110,6 +124,7 @@ class Lanes:
         self._new_sender = new_sender
         self._doors = Doors(room or Room())
         self._running: dict[UUID, asyncio.Task[None]] = {}
+        self._unreadable: dict[UUID, _Unreadable] = {}
         self.wake = asyncio.Event()
         """Set when something may be due."""
 
@@ -132,10 +147,14 @@ class Lanes:
         async with self._database.transaction() as session:
             due = await store.due(session, clock.now())
         for number in due:
-            if number not in self._running:
+            if number not in self._running and not self._rests(number):
                 task = asyncio.create_task(self._lane(number))
                 self._running[number] = task
                 task.add_done_callback(lambda _task, number=number: self._ended(number))  # type: ignore[misc]  # a default
+
+    def _rests(self, number: UUID) -> bool:
+        unreadable = self._unreadable.get(number)
+        return unreadable is not None and time.monotonic() < unreadable.again
 
     def _ended(self, number: UUID) -> None:
         task = self._running.pop(number)
@@ -200,17 +219,28 @@ class Lanes:
         try:
             secrets = self._secrets(webhook)
         except SecretUnreadable:
-            log.error("a webhook's secret cannot be read", extra={"webhook": str(webhook.id)})  # noqa: TRY400 - no trace
-            webhooks.halt(webhook, Reason.SECRET_UNREADABLE)
-            await store.end_pings(session, webhook.id, clock.now())
-            session.add(webhook)
+            await self._without_secret(session, webhook)
             return None
+        self._unreadable.pop(webhook.id, None)
         while (found := await store.next_of(session, webhook, clock.now())) is not None:
             delivery, message = found
             if _may_see(owner, message.region_code):
                 return Work(delivery.id, webhook.url, message.id, message.body, secrets, not webhook.failures)
             await self._withhold(session, delivery)
         return None
+
+    async def _without_secret(self, session: AsyncSession, webhook: Webhook) -> None:
+        """Wait for a process that has the key, or for the key file to be put right; pause it when that takes too long."""
+        now = time.monotonic()
+        since = self._unreadable[webhook.id].since if webhook.id in self._unreadable else now
+        log.error("a webhook's secret cannot be read", extra={"webhook": str(webhook.id)})
+        if now - since < UNREADABLE_SECONDS:
+            self._unreadable[webhook.id] = _Unreadable(since, now + _LOOK_AGAIN_SECONDS)
+            return
+        self._unreadable.pop(webhook.id, None)
+        webhooks.halt(webhook, Reason.SECRET_UNREADABLE)
+        await store.end_pings(session, webhook.id, clock.now())
+        session.add(webhook)
 
     async def _withhold(self, session: AsyncSession, delivery: WebhookDelivery) -> None:
         delivery.state, delivery.ended_at = DeliveryState.SKIPPED.value, clock.now()

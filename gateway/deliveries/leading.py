@@ -17,7 +17,9 @@ from gateway.webhooks import actions as webhooks
 from gateway.webhooks import store as subscriptions
 from gateway.webhooks.actions import Outfit
 from gateway.webhooks.owners import standing
+from gateway.webhooks.resealing import Resealing
 from gateway.webhooks.schemas import Reason
+from gateway.webhooks.vault import Vault
 from kit import clock
 from kit.database import Database
 from kit.problems import CONNECTION_LOST, is_database_away
@@ -34,6 +36,7 @@ _STAND_BY_SECONDS = 2.0
 _RETRY_SECONDS = 1.0
 _KEEP_EVERY_SECONDS = 5.0
 _CLEAN_EVERY_SECONDS = 3600.0
+_RESEAL_EVERY_SECONDS = 60.0
 
 # One that has gone silent (its machine, its network) loses its lock with its session; cut off, it has given up by itself
 # before (_STATEMENT_SECONDS).
@@ -49,8 +52,11 @@ _SESSION = {
 class Leading:
     """Follows and sends while this process holds the leader's lock."""
 
-    def __init__(self, dsn: str, database: Database, feeds: OwnFeeds, lanes: Lanes, resolver: Resolver) -> None:
+    def __init__(
+        self, dsn: str, database: Database, feeds: OwnFeeds, lanes: Lanes, resolver: Resolver, vault: Vault
+    ) -> None:
         self._dsn = dsn
+        self._vault = vault
         self._database = database
         self._feeds = feeds
         self._lanes = lanes
@@ -68,7 +74,7 @@ class Leading:
             return Sender(outfit.destinations, SendingLimits(), trust, resolver)
 
         dsn = str(settings.database_url).replace("+asyncpg", "", 1)
-        return cls(dsn, database, feeds, Lanes(database, outfit.vault, new_sender), resolver)
+        return cls(dsn, database, feeds, Lanes(database, outfit.vault, new_sender), resolver, outfit.vault)
 
     async def close(self) -> None:
         """Close the connections; after `run` was cancelled."""
@@ -93,6 +99,8 @@ class Leading:
             self._dsn, timeout=5, command_timeout=_STATEMENT_SECONDS, server_settings=_SESSION
         )
         try:
+            for key in self._vault.names:  # who may lead says which keys he has (resealing.py)
+                await connection.execute("SELECT pg_advisory_lock_shared($1, $2)", subscriptions.KEYS_CLASS, key)
             while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):  # noqa: ASYNC110 - another process's
                 await asyncio.sleep(_STAND_BY_SECONDS)
             await connection.add_listener(subscriptions.CHANNEL, self._hear)
@@ -102,6 +110,7 @@ class Leading:
                 self._lanes.run(),
                 self._follower.catch_up(),
                 self._keep(),
+                self._reseal(),
                 *(self._follower.follow(service) for service in self._feeds.services),
             )
         finally:
@@ -122,6 +131,14 @@ class Leading:
                 await self._clean()
                 cleaned = now
             await asyncio.sleep(_KEEP_EVERY_SECONDS)
+
+    async def _reseal(self) -> None:
+        """Bring secrets under the newest key of the vault, and show how many are under which."""
+        resealing = Resealing(self._database, self._vault)
+        while True:
+            for under, number in (await resealing.run()).items():
+                metrics.SECRETS.labels(under.value).set(number)
+            await asyncio.sleep(_RESEAL_EVERY_SECONDS)
 
     async def _measure(self) -> None:
         async with self._database.transaction() as session:

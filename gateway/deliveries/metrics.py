@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from prometheus_client import Counter, Gauge, Histogram
 
 from gateway.deliveries.schemas import Outcome
+from gateway.webhooks.vault import Under
 from kit.metrics import UNKNOWN
 
 LEADER = Gauge("kkb_webhook_leader", "1 where this process follows the feeds for webhooks and sends")
@@ -27,6 +28,8 @@ FEED_READ = Gauge(
     "kkb_webhook_feed_read_timestamp_seconds", "When a feed last answered the leader, with or without events", ["feed"]
 )
 
+SECRETS = Gauge("kkb_webhook_secrets", "Secrets of webhooks by the key of the key file that they are under", ["key"])
+
 STATES = ("active", "failing", "asked", "failures", "ended")
 """Of webhooks: all is well; active but its receiver fails; paused by its owner; paused because of failures; ended."""
 ENDS = ("delivered", "given_up", "skipped")
@@ -46,6 +49,8 @@ def forget(feeds: Iterable[str]) -> None:
         gauge.set(UNKNOWN)
     for state in STATES:
         WEBHOOKS.labels(state).set(UNKNOWN)
+    for under in Under:
+        SECRETS.labels(under.value).set(UNKNOWN)
     for feed in feeds:
         FEED_POSITION.labels(feed).set(UNKNOWN)
         FEED_READ.labels(feed).set(UNKNOWN)

@@ -28,6 +28,15 @@ _OWNERS = 0x6B6B
 """Class of the advisory locks of owners; with two numbers they are none of those with one."""
 
 
+KEYS_CLASS = 0x6B6B_6B76
+"""Class of the advisory locks by which processes say which keys of the vault they have."""
+_ALL_KNOW = sa.text(
+    "SELECT coalesce(bool_and(knows), false) FROM (SELECT pid, bool_or(objid = cast(:key AS oid)) AS knows FROM pg_locks "
+    "WHERE locktype = 'advisory' AND granted AND classid = cast(:class AS oid) AND objsubid = 2 "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY pid) AS process"
+)
+
+
 def _visible(caller: Caller) -> ColumnElement[bool]:
     """His own; an administrator sees those of his region, too."""
     regions = [subtree(col(Webhook.region), region) for region in administered(caller)]
@@ -124,6 +133,30 @@ async def living_of(session: AsyncSession, owner_id: str) -> Sequence[Webhook]:
     return (
         await session.scalars(select(Webhook).where(living).order_by(col(Webhook.id)).with_for_update(key_share=True))
     ).all()
+
+
+async def secrets_after(session: AsyncSession, webhook: UUID | None, limit: int) -> Sequence[Webhook]:
+    """Webhooks that have not ended, by their ids after one of them, as they are now: for a look at their secrets."""
+    living = col(Webhook.state) != State.ENDED.value
+    query = select(Webhook).where(living).order_by(col(Webhook.id)).limit(limit)
+    if webhook is not None:
+        query = query.where(col(Webhook.id) > webhook)
+    return (await session.scalars(query)).all()
+
+
+async def lock_free(session: AsyncSession, webhooks: Sequence[UUID]) -> Sequence[Webhook]:
+    """Those of the webhooks that nobody else holds just now, locked, as they are now."""
+    query = select(Webhook).where(col(Webhook.id).in_(webhooks)).order_by(col(Webhook.id))
+    return (await session.scalars(query.with_for_update(key_share=True, skip_locked=True))).all()
+
+
+async def all_know(session: AsyncSession, key: int) -> bool:
+    """Whether every process that may send webhooks has a key, by its name.
+
+    Each of them holds a shared advisory lock for each of its keys as long as its session lives (KEYS_CLASS). So there
+    is no clock in it, and nobody who has died is asked.
+    """
+    return bool((await session.execute(_ALL_KNOW, {"class": KEYS_CLASS, "key": key})).scalar_one())
 
 
 async def counts(session: AsyncSession) -> dict[str, int]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
@@ -23,11 +25,22 @@ class SecretUnreadable(Exception):
     """None of the keys opens a secret: the key file was replaced, or the row is another webhook's."""
 
 
+class Under(StrEnum):
+    """Which of the vault's keys a secret is encrypted with."""
+
+    NEWEST = "newest"
+    OLDER = "older"
+    UNKNOWN = "unknown"
+    """None of them: the secret cannot be read here."""
+
+
 class Vault:
     """Encrypts with the first key, decrypts with any. A secret is bound to its webhook: a row cannot take another's."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._ciphers = [AESGCM(key) for key in keys]
+        self.names = [_name(key) for key in keys]
+        """Numbers that processes tell each other by which keys they have, the newest first."""
 
     @classmethod
     def of(cls, file: Path) -> Vault:
@@ -55,10 +68,26 @@ class Vault:
         Raises:
             SecretUnreadable: see there.
         """
+        return self._opened(sealed, webhook)[1]
+
+    def under(self, sealed: bytes, webhook: UUID) -> Under:
+        """Which key a stored secret is under. It is tried and not written beside it: what was tried is always true."""
+        try:
+            return Under.OLDER if self._opened(sealed, webhook)[0] else Under.NEWEST
+        except SecretUnreadable:
+            return Under.UNKNOWN
+
+    def _opened(self, sealed: bytes, webhook: UUID) -> tuple[int, str]:
+        """The place of the key that opens a stored secret, and the secret."""
         nonce, content = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-        for cipher in self._ciphers:
+        for place, cipher in enumerate(self._ciphers):
             try:
-                return cipher.decrypt(nonce, content, webhook.bytes).decode()
+                return place, cipher.decrypt(nonce, content, webhook.bytes).decode()
             except InvalidTag:
                 continue
         raise SecretUnreadable
+
+
+def _name(key: bytes) -> int:
+    """31 bits of a key's SHA-256: enough to know it by, and nobody gets from there back to 256 random bits."""
+    return int.from_bytes(hashlib.sha256(b"kkb-webhook-key" + key).digest()[:4]) >> 1

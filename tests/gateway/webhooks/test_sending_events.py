@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 from typing import Any
+from uuid import UUID
 
-from gateway.deliveries import metrics
+import pytest
+
+from gateway.deliveries import lanes, metrics
 from tests.conftest import eventually
 from tests.gateway.webhooks.conftest import OK, Answer, Scene, Taken
 
@@ -185,7 +188,33 @@ class TestFailures:
         assert (await eventually_state(scene, owner, webhook["id"], "paused"))["reason"] == "gone"
         assert len(await scene.deliveries(owner, webhook["id"], "waiting")) == 1
 
-    async def test_a_secret_that_cannot_be_read_pauses(self, scene: Scene) -> None:
+    async def test_a_secret_that_cannot_be_read_waits_for_its_key(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another gateway made it with a newer key file, and this one leads yet."""
+        monkeypatch.setattr(lanes, "_LOOK_AGAIN_SECONDS", 0.1)
+        owner, place = await scene.reader("81.03"), scene.receiver.place()
+        webhook = await scene.make(owner, place)
+        ((secret,),) = await scene.sql("SELECT secret FROM webhooks WHERE id = :id", id=webhook["id"])
+        await scene.sql("UPDATE webhooks SET secret = :s WHERE id = :id", s=secret[::-1], id=webhook["id"])
+        await scene.tell("Menunggu", "81.03")
+        await scene.post(owner, f"/webhooks/{webhook['id']}/ping")
+        waiting = scene.running.gateway.own.state.leading._lanes._unreadable
+
+        async def noticed() -> bool:
+            return UUID(webhook["id"]) in waiting
+
+        await eventually(noticed)
+        assert (await scene.get(owner, f"/webhooks/{webhook['id']}"))["state"] == "active"
+        assert place.taken == []
+        await scene.sql("UPDATE webhooks SET secret = :s WHERE id = :id", s=secret, id=webhook["id"])
+        for taken in await place.has(2):
+            assert taken.signed_by(webhook["secret"])
+
+    async def test_a_secret_that_cannot_be_read_for_long_pauses(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(lanes, "UNREADABLE_SECONDS", 0.0)
         owner, place = await scene.reader("81.03"), scene.receiver.place()
         webhook, other = await scene.make(owner, place), await scene.make(owner, place)
         # another webhook's secret does not fit either: it is bound to its own
