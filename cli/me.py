@@ -63,7 +63,7 @@ def _warning(me: dict[str, Any]) -> str | None:
     key = me["key"]
     if key is None:
         return None
-    if key["with_old_secret"]:
+    if key["superseded"]:
         return f"Anda memakai rahasia lama; pakai yang baru sebelum {moment(key['old_secret_until'])}."
     ends = key["expires_at"]
     if ends is None or datetime.fromisoformat(ends) - datetime.now(UTC) > _WARNED_BEFORE:

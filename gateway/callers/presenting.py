@@ -38,7 +38,7 @@ def own_key(request: Request, now: datetime) -> MyKey | None:
         return None
     secret = rules.which(shown.secret, known.key.secret_hash, known.old_secret, now)
     stands = known.key.model_dump(include=set(MyKey.model_fields))
-    return MyKey(with_old_secret=secret is Secret.OLD, **stands)
+    return MyKey(superseded=secret is Secret.OLD, **stands)
 
 
 def ends_at(request: Request, key: MyKey | None) -> datetime | None:
@@ -52,7 +52,7 @@ def ends_at(request: Request, key: MyKey | None) -> datetime | None:
             _, token = presented(request.scope["call"].headers, request.app.state.session_cookie)
             return _first(row.expires_at, datetime.fromtimestamp(request.app.state.tokens.expiry(token), UTC))
     assert key is not None, "there are no other ways in"
-    return _first(key.expires_at, key.old_secret_until if key.with_old_secret else None)
+    return _first(key.expires_at, key.old_secret_until if key.superseded else None)
 
 
 def _first(*ends: datetime | None) -> datetime | None:

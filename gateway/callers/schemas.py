@@ -51,8 +51,9 @@ Grants = Annotated[list[GrantIn], Field(min_length=1, max_length=_MOST_GRANTS), 
 class MyKey(BaseModel):
     """The key that somebody came with."""
 
-    with_old_secret: bool = Field(
-        description="You came with the secret before the last rotation: change to the new one before `old_secret_until`"
+    superseded: bool = Field(
+        description="You came with the key as it was before its last rotation: change to the new one before "
+        "`old_secret_until`"
     )
     expires_at: datetime | None = Field(description="Null: until it is revoked")
     rotated_at: datetime | None = Field(description="When it got the secret of now; null: it has its first one")

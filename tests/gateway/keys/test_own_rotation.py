@@ -118,7 +118,7 @@ class TestRotateMyKey:
         key = await reader(gateway, expires_at="2999-12-31T00:00:00Z")
         new = (await rotate(gateway, key["key"])).json()
         old_one, new_one = await me(gateway, key["key"]), await me(gateway, new["key"])
-        assert (old_one["key"]["with_old_secret"], new_one["key"]["with_old_secret"]) == (True, False)
+        assert (old_one["key"]["superseded"], new_one["key"]["superseded"]) == (True, False)
         assert old_one["expires_at"] == new["old_secret_until"]
         assert new_one["expires_at"] == "2999-12-31T00:00:00Z"
         assert new_one["key"]["rotated_by"] == key["id"]

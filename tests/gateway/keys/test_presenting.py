@@ -51,7 +51,7 @@ class TestOpening:
             "grants": [{"role": "operator", "region": "76"}],
             "expires_at": None,
             "key": {
-                "with_old_secret": False,
+                "superseded": False,
                 "expires_at": None,
                 "rotated_at": None,
                 "rotated_by": None,
