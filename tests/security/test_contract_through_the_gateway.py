@@ -40,6 +40,8 @@ NOT_TRIED = {
     "start_scoring_rebuild": "a rebuild holds up the others' events",
     "start_interventions_rebuild": "a rebuild holds up the others' events",
 }
+SAYS_WHAT_IS_WRONG = {"validate_document"}
+"""Of these a document that does not fit is a good request: the answer says where it does not."""
 SETTINGS = hypothesis.settings(
     max_examples=EXAMPLES,
     derandomize=True,
@@ -62,13 +64,15 @@ def tried(
 ) -> list[str]:
     """What is wrong with the answers to some requests."""
     found: list[str] = []
+    tolerant = operation.definition.raw["operationId"] in SAYS_WHAT_IS_WRONG
+    checks = [check for check in CHECKS if not (tolerant and check is negative_data_rejection)]
 
     @SETTINGS
     @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
         answer = case.call(base_url=front.platform.url, session=session, headers=front.key(who), timeout=30)
         try:
-            case.validate_response(answer, checks=CHECKS)
+            case.validate_response(answer, checks=checks)
         except (Failure, FailureGroup) as failure:
             parts = getattr(failure, "exceptions", [failure])
             what = "; ".join(f"{type(one).__name__}: {one}"[:400] for one in parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -179,6 +180,7 @@ class TestResetPassword:
         somebody = await signed_in(office)
         reset = (await office.client.post(f"{somebody.url}/code", headers=office.with_key())).json()
         assert (reset["status"], (await somebody.me()).status_code) == ("invited", 401)
+        assert datetime.fromisoformat(reset["last_signed_in_at"]) >= datetime.fromisoformat(reset["created_at"])
         assert (await somebody.sign_in()).status_code == 401
         new = "lima gajah ungu di kolam"
         body = {"login": somebody.login, "code": reset["code"], "password": new}

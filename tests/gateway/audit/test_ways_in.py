@@ -122,6 +122,14 @@ class TestTokens:
         assert (answer.status_code, entry["kind"], entry["operation"]) == (status, "refusal", "issue_token")
         assert (entry["caller"], entry["address"]) == (None, "127.0.0.1")
 
+    async def test_a_rotation_by_the_holder(self, watched: Running) -> None:
+        key = await watched.issue("reader", region=REGION)
+        headers = watched.with_key(key["key"])
+        answer, entry = await entry_of(watched, "POST", "/me/rotation", json={"overlap_hours": 1}, headers=headers)
+        assert (entry["kind"], entry["operation"], entry["status"]) == ("change", "rotate_my_key", 200)
+        assert (entry["caller"], entry["credential"], entry["address"]) == (key["id"], "key", "127.0.0.1")
+        assert not any(secret["key"].rpartition("_")[2] in json.dumps(entry) for secret in (key, answer.json()))
+
     async def test_a_key_shown_where_it_may_not_be_used_is_named(self, watched: Running) -> None:
         """A stolen one, perhaps: whose it is must be known to who can revoke it."""
         key = await watched.issue("reader", region=REGION, allowed_addresses=["192.0.2.0/24"])
