@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +15,14 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.deliveries import leading, metrics
+from gateway.deliveries.leading import Leading
 from gateway.webhooks import resealing
+from gateway.webhooks.actions import Outfit
 from gateway.webhooks.resealing import Resealing
 from gateway.webhooks.store import KEYS_CLASS
 from gateway.webhooks.vault import SecretUnreadable, Under, Vault
 from kit.database import Database
+from kit.tasks import stop
 from tests.conftest import eventually
 from tests.gateway.conftest import Running, StartGateway
 
@@ -184,26 +187,28 @@ async def test_what_nobody_can_read_is_counted_until_its_owner_is_told(scene: Sc
         await scene.sql("DELETE FROM webhooks WHERE id = :id", id=lost)
 
 
-async def test_the_leader_does_it_and_shows_it(
-    scene: Scene, start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+async def test_the_leader_does_it_and_shows_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leading, "_RESEAL_EVERY_SECONDS", 0.2)
-    made = await scene.make(2)
-    file = tmp_path / "webhooks.key"
-    file.write_text(f"{NEW.hex()}\n{OLD.hex()}\n")
-    url = str(scene.running.gateway.own.state.settings.database_url)
+    made = await scene.make(5)
+    state = scene.running.gateway.own.state
+    feeds = state.leading._feeds
+    leader = Leading.of(state.settings, Outfit(BOTH, state.settings.webhook_destinations, feeds.ends), feeds)
 
     def shown(key: str) -> float:
         return float(metrics.SECRETS.labels(key)._value.get())
 
     async def counted() -> bool:
-        return shown("older") == 2
+        return shown("older") == 5
 
     async def done() -> bool:
-        return (shown("newest"), shown("older"), shown("unknown")) == (2, 0, 0)
+        return (shown("newest"), shown("older"), shown("unknown")) == (5, 0, 0)
 
-    async with scene.processes(BEFORE):
-        await start_gateway(database_url=url, webhook_key_file=file, webhook_sending=True, ready=False)
-        await eventually(counted)
-    await eventually(done)
+    leads = asyncio.create_task(leader.run())
+    try:
+        async with scene.processes(BEFORE):
+            await eventually(counted)
+        await eventually(done)
+    finally:
+        await stop([leads])
+        await leader.close()
     assert {webhook: AFTER.unseal(sealed, webhook) for webhook, sealed in (await scene.stored()).items()} == made
