@@ -65,11 +65,13 @@ class TestSigningIn:
         somebody = await signed_in(watched, grants=GRANTS)
         seen: list[dict[int, dict[str, Any]]] = []
         for login in (somebody.login, "tidak.ada" + path.replace("/", ".")):
-            told_of: dict[int, dict[str, Any]] = {}
+            body, told_of = {"login": login, **secret}, dict[int, dict[str, Any]]()
             while 429 not in told_of:
-                _, entry = await entry_of(watched, "POST", path, json={"login": login, **secret})
+                _, entry = await entry_of(watched, "POST", path, json=body)
                 told_of.setdefault(entry["status"], telling(entry))
                 assert telling(entry) == told_of[entry["status"]]
+                for _ in range(4):  # these are slowed soon
+                    await watched.client.post(path, json=body)
             assert login not in json.dumps(told_of)
             seen.append(told_of)
         known, unknown = seen
