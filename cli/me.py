@@ -35,7 +35,7 @@ def show_me(ctx: typer.Context, as_json: AsJson = False) -> None:
     show_table(console(), me["name"], shown)
     granted = table("Peran", "Wilayah")
     for grant in me["grants"]:
-        granted.add_row(f"{grant['role']} ({ROLES.get(grant['role'], '?')})", grant["region"] or "Indonesia")
+        granted.add_row(_role(grant["role"]), grant["region"] or "Indonesia")
     show_table(console(), "Hak", granted)
     if (warning := _warning(me)) is not None:
         console().print(warning, style="yellow", soft_wrap=True)
@@ -48,8 +48,19 @@ def _about(me: dict[str, Any]) -> list[tuple[str, str]]:
     if key is not None and key["rotated_at"] is not None:
         lines.append(("Rahasia diganti", f"{moment(key['rotated_at'])} oleh {_rotator(me)}"))
         lines.append(("Rahasia lama sampai", moment(key["old_secret_until"])))
-    lines.append(("Boleh", ", ".join(SCOPES.get(scope, scope) for scope in me["scopes"])))
+    lines.append(("Boleh", ", ".join(_allowed(me["scopes"]))))
     return lines
+
+
+def _allowed(scopes: list[str]) -> list[str]:
+    """In the order of our words; what is newer than this tool comes last, as it is called."""
+    known = [words for scope, words in SCOPES.items() if scope in scopes]
+    return [*known, *(scope for scope in scopes if scope not in SCOPES)]
+
+
+def _role(role: str) -> str:
+    words = ROLES.get(role, role)
+    return role if words == role else f"{role} ({words})"
 
 
 def _rotator(me: dict[str, Any]) -> str:

@@ -86,7 +86,7 @@ SCOPES = {
     "keys:manage": "mengelola kunci",
     "audit:read": "membaca jejak audit",
     "self:read": "melihat hak sendiri",
-    "self:write": "mengganti rahasia atau sandi sendiri, keluar",
+    "self:write": "mengganti rahasia atau sandi sendiri",
     "accounts:manage": "mengelola akun",
     "changes:read": "mengikuti perubahan",
     "webhooks:manage": "memakai webhook",

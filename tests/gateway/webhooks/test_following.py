@@ -13,6 +13,7 @@ import pytest
 from gateway.deliveries import store
 from gateway.deliveries.feeds import NOTHING, FeedPage, Interest, OwnFeeds
 from gateway.deliveries.following import Follower
+from gateway.deliveries.leading import LOCK
 from kit.changes import cursor
 from kit.changes.cursor import Place as FeedPlace
 from tests.conftest import eventually
@@ -140,7 +141,7 @@ async def test_the_log_goes_back_thirty_days(scene: Scene) -> None:
 async def test_a_lost_leader_is_followed_by_another(scene: Scene) -> None:
     holder = (
         "SELECT pid FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE application_name = 'kkb-webhooks' "
-        "AND locktype = 'advisory' AND granted AND datname = current_database()"
+        f"AND locktype = 'advisory' AND objid = {LOCK} AND granted AND datname = current_database()"
     )
     ((old,),) = await scene.sql(holder)
     await scene.sql("SELECT pg_terminate_backend(:pid)", pid=old)
