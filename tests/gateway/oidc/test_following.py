@@ -138,8 +138,9 @@ class TestLook:
         provider.behaviour = "hangs"
         try:
             waiting = asyncio.create_task(file.verifier.keep_fresh())
-            while not keys.fetching:
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(60):
+                while not keys.fetching:
+                    await asyncio.sleep(0.01)
             put(path)
             file.look()
             assert keys.fetching
