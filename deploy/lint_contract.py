@@ -130,6 +130,8 @@ def _of_answers(document: Document, operation: Document) -> Iterator[str]:
             yield f"{status} has no description"
         if int(status) >= _FIRST_ERROR and list(answer.get("content", ())) != [_PROBLEM]:
             yield f"{status} is not answered as a problem"
+        if int(status) >= _FIRST_ERROR:
+            yield from _of_a_problem(document, status, answer)
         for kind, media in answer.get("content", {}).items():
             if "example" in media:
                 yield from _misfit(document, media.get("schema", {}), media["example"], f"the example of {status}")
@@ -138,6 +140,18 @@ def _of_answers(document: Document, operation: Document) -> Iterator[str]:
     missing = sorted(_expected(operation) - set(answers))
     if missing:
         yield f"{', '.join(missing)} can happen and are not declared"
+
+
+def _of_a_problem(document: Document, status: str, answer: Document) -> Iterator[str]:
+    """Readers see which kinds a status has; each shows itself, and no made-up document."""
+    media = answer.get("content", {}).get(_PROBLEM, {})
+    if not media.get("examples"):
+        yield f"{status} shows no problem"
+    for slug, example in media.get("examples", {}).items():
+        value = example["value"]
+        if (value["type"], str(value["status"])) != (f"urn:kampungkb:problem:{slug}", status):
+            yield f"the problem {slug} of {status} is another one"
+        yield from _misfit(document, media["schema"], value, f"the problem {slug} of {status}")
 
 
 def _expected(operation: Document) -> set[str]:

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import contracts
-from gateway.docs.answers import shared_responses, with_the_doors_answers
+from gateway.docs.access import roles_with, scopes_of, with_access_said
+from gateway.docs.answers import shared_responses, with_good_answers_described, with_the_doors_answers
 from gateway.docs.examples import with_examples
 from gateway.docs.merge import Document, merge
 from gateway.docs.naming import with_plain_names
+from gateway.docs.overview import overview
+from gateway.docs.parameters import with_plain_parameters
 from gateway.service import SERVICE
 from gateway.sessions.rules import SECURE_COOKIE
 from kit.access import SCOPES_OF
@@ -25,28 +28,14 @@ FOLDER = Path(str(contracts.__file__)).parent / "openapi"
 _INFO = {
     "title": "API Kampung Keluarga Berkualitas",
     "version": "1.0.0",
-    "description": (
-        "Satu pintu untuk data Kampung KB: profil, kependudukan dan program Bangga Kencana tiap desa/kelurahan, "
-        "intervensi perangkat daerah dan mitra, serta klasifikasi (dasar, berkembang, mandiri, berkelanjutan) "
-        "beserta alasannya.\n\n"
-        "**Kunci.** Setiap permintaan memerlukan kunci API, dikirim sebagai `Authorization: Bearer kkb_...` atau "
-        "`X-API-Key: kkb_...`. Kunci diberikan oleh administrator; kunci menentukan peran dan wilayah Anda. Orang masuk "
-        "dengan token penyedia identitas kantornya, atau dengan sandi dan sesi (`POST /api/v1/sessions`). Hanya satu "
-        "macam tanda pengenal dalam satu permintaan.\n\n"
-        "**Wilayah** memakai kode Kemendagri (`33.26.01.2001` atau `3326012001`), bukan kode BPS.\n\n"
-        '**Jawaban tiga nilai.** `null` berarti belum dilaporkan; tidak pernah berarti "tidak" atau nol.\n\n'
-        "**Menulis.** Kirim `Idempotency-Key` pada POST agar permintaan dapat diulang dengan aman, dan `If-Match` "
-        "dengan ETag yang Anda baca saat mengubah. **Kesalahan** dijawab sebagai `application/problem+json` "
-        "(RFC 9457); jawaban 429 dan 503 menyebut `Retry-After`.\n\n"
-        "Data simulasi selalu ditandai `simulated: true`."
-    ),
+    "description": overview(),
 }
 
 _SCHEMES = {
     "key": {
         "type": "http",
         "scheme": "bearer",
-        "description": "Kunci API: `Authorization: Bearer kkb_...`",
+        "description": "Kunci API (`kkb_...`) dalam `Authorization: Bearer`; token akses dikirim di header yang sama",
     },
     "key_header": {
         "type": "apiKey",
@@ -102,13 +91,13 @@ def access_table(merged: Document) -> dict[str, Any]:
 
 
 def _rule(operation: Document) -> dict[str, Any]:
-    scopes = sorted({scope for need in operation["security"] for listed in need.values() for scope in listed})
+    scopes = scopes_of(operation)
     return {
         "operation_id": operation["operationId"],
         "public": not scopes,
         "scopes": scopes,
         "whole_country": bool(operation.get(WHOLE_COUNTRY)),
-        "roles": [role.value for role, allowed in SCOPES_OF.items() if allowed.issuperset(scopes)],
+        "roles": roles_with(scopes),
     }
 
 
@@ -118,6 +107,8 @@ def merged_document(registry: Document, interventions: Document, scoring: Docume
     answered = {
         name: with_the_doors_answers(document, forwarded=name != SERVICE.name) for name, document in documents.items()
     }
-    whole = with_examples(with_plain_names(merge(answered, _INFO, _SCHEMES)))
+    whole = merge(answered, _INFO, _SCHEMES)
+    for step in (with_plain_names, with_plain_parameters, with_good_answers_described, with_access_said, with_examples):
+        whole = step(whole)
     whole["components"] = dict(sorted({**whole["components"], "responses": shared_responses()}.items()))
     return whole

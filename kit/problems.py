@@ -280,14 +280,19 @@ class ProblemDocument(BaseModel):
 
 
 def problems(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an endpoint: what it can answer besides success."""
+    """The `responses` of an endpoint: what it can answer besides success, with an example of each kind by its slug."""
     responses: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         known = responses.get(kind.status)
-        text = f"{known['description']}; or: {kind.title}" if known else kind.title
+        examples = known["content"][MEDIA_TYPE]["examples"] if known else {}
         responses[kind.status] = {
-            "description": text,
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+            "description": f"{known['description']}; or: {kind.title}" if known else kind.title,
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/ProblemDocument"},
+                    "examples": {**examples, kind.slug: {"summary": kind.title, "value": kind().body()}},
+                }
+            },
         }
     return responses
 

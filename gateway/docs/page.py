@@ -24,40 +24,7 @@ _POLICY = (
 )
 """Nothing from elsewhere and nothing inline; Swagger UI sets styles through the DOM only, which this allows."""
 
-_HTML = """<!doctype html>
-<html lang="id">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Dokumentasi API Kampung Keluarga Berkualitas</title>
-<link rel="icon" type="image/png" href="/docs/favicon-32x32.png">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
-</head>
-<body>
-<div id="swagger-ui"></div>
-<noscript>Halaman ini memerlukan JavaScript. Kontraknya tersedia di <a href="/api/v1/openapi.json">openapi.json</a>.
-</noscript>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
-</body>
-</html>
-"""
-
-_START = """"use strict";
-SwaggerUIBundle({
-  url: "/api/v1/openapi.json",
-  dom_id: "#swagger-ui",
-  deepLinking: true,
-  filter: true,
-  docExpansion: "none",
-  displayRequestDuration: true,
-  // A key must not outlive the page on a shared office computer.
-  persistAuthorization: false,
-  // The default sends the contract to a validator on the internet.
-  validatorUrl: null,
-});
-"""
-
+_OURS = {"start.js": "text/javascript", "page.css": "text/css"}
 _FROM_THE_WHEEL = {
     "swagger-ui-bundle.js": "text/javascript",
     "swagger-ui.css": "text/css",
@@ -95,12 +62,11 @@ class Static:
 
 @cache
 def _files() -> dict[str, Static]:
-    wheel = resources.files("fastapi_swagger.resources")
-    files = {name: Static((wheel / name).read_bytes(), media) for name, media in _FROM_THE_WHEEL.items()}
-    return {
-        **files,
-        "": Static(_HTML.encode(), "text/html"),
-        "start.js": Static(_START.encode(), "text/javascript"),
+    wheel, ours = resources.files("fastapi_swagger.resources"), resources.files(__package__) / "site"
+    taken = [(wheel, _FROM_THE_WHEEL), (ours, _OURS)]
+    page = Static((ours / "index.html").read_bytes(), "text/html")
+    return {"": page} | {
+        name: Static((folder / name).read_bytes(), media) for folder, files in taken for name, media in files.items()
     }
 
 

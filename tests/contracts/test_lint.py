@@ -66,6 +66,13 @@ def plain_text_error(document: dict[str, Any]) -> None:
     issue_key(document)["responses"]["422"] = {"description": "No", "content": {"text/plain": {}}}
 
 
+def kinds(document: dict[str, Any]) -> dict[str, Any]:
+    examples: dict[str, Any] = issue_key(document)["responses"]["422"]["content"]["application/problem+json"][
+        "examples"
+    ]
+    return examples
+
+
 def open_body(document: dict[str, Any]) -> None:
     del document["components"]["schemas"]["KeyIn"]["additionalProperties"]
 
@@ -93,6 +100,15 @@ def camel(document: dict[str, Any]) -> None:
         (without("401", "403"), "401, 403 can happen"),
         (without("413", "429"), "413, 429 can happen"),
         (plain_text_error, "422 is not answered as a problem"),
+        (lambda document: kinds(document).clear(), "422 shows no problem"),
+        (
+            lambda document: kinds(document)["invalid"]["value"].update(status=0),
+            "the problem invalid of 422 is another",
+        ),
+        (
+            lambda document: kinds(document)["invalid"]["value"].pop("title"),
+            "the problem invalid of 422 does not fit",
+        ),
         (without_cursor, "a list without limit, cursor"),
         (undescribed_parameter, "the parameter limit is not described"),
         (lambda document: body(document).pop("example"), "no example of its body"),

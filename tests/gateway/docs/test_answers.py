@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from gateway.docs.answers import shared_responses, with_the_doors_answers
+from gateway.docs.answers import shared_responses, with_good_answers_described, with_the_doors_answers
+from kit.problems import RegionForbidden, VillageUnknown, problems
 
 
 def document(path: str, **operation: Any) -> dict[str, Any]:
@@ -52,6 +53,43 @@ def test_where_nothing_can_be_wrong_nobody_is_refused() -> None:
 
 def test_shared_answers_are_problems_with_an_example() -> None:
     for response in shared_responses().values():
-        example = response["content"]["application/problem+json"]["example"]
-        assert example["title"] == response["description"]
+        (example,) = response["content"]["application/problem+json"]["examples"].values()
+        assert example["value"]["title"] == response["description"]
     assert "Retry-After" in shared_responses()["TooMany"]["headers"]
+
+
+def test_what_a_service_says_of_a_status_stands_beside_what_the_door_says() -> None:
+    own = problems(RegionForbidden, VillageUnknown)
+    found = answers(responses={"403": own[403], "404": own[404]})
+    assert list(found["403"]["content"]["application/problem+json"]["examples"]) == ["region-forbidden", "forbidden"]
+    assert found["403"]["description"] == f"{RegionForbidden.title}; or: Your role does not allow this operation"
+    assert list(found["404"]["content"]["application/problem+json"]["examples"]) == ["village-unknown"]
+
+
+class TestGoodAnswers:
+    SCHEMAS: ClassVar[dict[str, Any]] = {
+        "Key": {"description": "A key,\nwithout its secret.\n\nMore of it."},
+        "Page": {"properties": {"items": {}, "next_cursor": {}}},
+    }
+
+    def said(self, status: str, content: dict[str, Any], description: str = "Successful Response") -> str:
+        operation = {"responses": {status: {"description": description, "content": content}}}
+        document = {"components": {"schemas": self.SCHEMAS}, "paths": {"/a": {"get": operation}}}
+        text: str = with_good_answers_described(document)["paths"]["/a"]["get"]["responses"][status]["description"]
+        return text
+
+    def test_the_schema_says_what_comes_back(self) -> None:
+        key = {"application/json": {"schema": {"$ref": "#/components/schemas/Key"}}}
+        assert self.said("200", key) == "A key, without its secret."
+
+    def test_a_page_says_how_to_go_on(self) -> None:
+        assert "next_cursor" in self.said(
+            "200", {"application/json": {"schema": {"$ref": "#/components/schemas/Page"}}}
+        )
+
+    def test_a_file_is_a_file_and_nothing_is_nothing(self) -> None:
+        assert "file" in self.said("200", {"text/csv": {}})
+        assert self.said("204", {}) == "No Content"
+
+    def test_what_an_endpoint_says_itself_stays(self) -> None:
+        assert self.said("200", {"text/csv": {}}, "The table") == "The table"

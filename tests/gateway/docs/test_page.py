@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
+from typing import Any
 
 import httpx
 import pytest
 
+from gateway.contract import FOLDER
+from gateway.docs.overview import GATEWAY
+from kit.access import Role
+from kit.openapi import operations
 from tests.gateway.conftest import Running
 
-FILES = ["swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png", "start.js"]
+FILES = ["swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png", "start.js", "page.css"]
 
 
 def outside(gateway: Running, path: str, **headers: str) -> httpx.Request:
     return gateway.client.build_request("GET", f"http://127.0.0.1:{gateway.port}{path}", headers=headers)
+
+
+def whole() -> dict[str, Any]:
+    """The committed contract: the gateway under test knows some of the services only."""
+    document: dict[str, Any] = json.loads((FOLDER / "platform.json").read_text("utf-8"))
+    return document
 
 
 async def get(gateway: Running, path: str, **headers: str) -> httpx.Response:
@@ -38,11 +50,55 @@ async def test_the_page_is_indonesian_and_asks_for_nothing_from_elsewhere(gatewa
     answer = await get(gateway, "/docs")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert '<html lang="id">' in answer.text
-    asked = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
+    asked = [path for path in re.findall(r'(?:src|href)="([^"]+)"', answer.text) if not path.startswith("#")]
     assert set(asked) == {"/api/v1/openapi.json", *(f"/docs/{file}" for file in FILES)}
     for path in asked:
         assert (await get(gateway, path)).status_code == 200
     assert not re.search(r"<script>|<style|\son\w+=|style=", answer.text)
+
+
+@pytest.mark.parametrize("file", ["start.js", "page.css"])
+async def test_what_is_ours_of_it_names_no_other_host(gateway: Running, file: str) -> None:
+    text = (await get(gateway, f"/docs/{file}")).text
+    assert set(re.findall(r"https?://[^\"'\s)]+|url\([^)]*\)|@import", text)) <= {GATEWAY}
+
+
+async def test_every_operation_has_an_address_on_the_page(gateway: Running) -> None:
+    """`#/tag/operationId`: Swagger UI finds it if there is one tag, declared, and nothing in both that it would escape."""
+    document = whole()
+    tags = {tag["name"] for tag in document["tags"]}
+    addresses = [f"#/{operation['tags'][0]}/{operation['operationId']}" for _, operation in operations(document)]
+    assert len(set(addresses)) == len(addresses) > 0
+    assert all(re.fullmatch(r"#/[a-z-]+/[a-z0-9_]+", address) for address in addresses)
+    assert {operation["tags"][0] for _, operation in operations(document)} <= tags
+    assert "deepLinking: true" in (await get(gateway, "/docs/start.js")).text
+
+
+def test_the_overview_links_only_to_what_is_there() -> None:
+    document = whole()
+    text = document["info"]["description"]
+    there = {f"#/{operation['tags'][0]}/{operation['operationId']}" for _, operation in operations(document)}
+    headings = {"#" + title.lower().replace(" ", "-") for title in re.findall(r"^## (.+)$", text, re.MULTILINE)}
+    linked = set(re.findall(r"\]\((#[^)]*)\)", text))
+    assert linked - headings - {"#search"} <= there
+    assert headings <= linked
+    assert GATEWAY in text
+
+
+def test_the_overview_explains_every_role_and_status() -> None:
+    document = whole()
+    text = document["info"]["description"]
+    assert {role.value for role in Role} <= set(re.findall(r"^\| `([a-z]+)` \|", text, re.MULTILINE))
+    rows = re.findall(r"^\| ([0-9, ]+) \|", text, re.MULTILINE)
+    explained = {status for row in rows for status in row.split(", ")}
+    statuses = {status for _, operation in operations(document) for status in operation["responses"]}
+    assert {status for status in statuses if status >= "400"} <= explained
+
+
+async def test_the_page_puts_its_own_address_into_the_quick_start(gateway: Running) -> None:
+    text = (await get(gateway, "/docs/start.js")).text
+    assert f'const GATEWAY = "{GATEWAY}";' in text
+    assert "replaceAll(GATEWAY, window.location.origin)" in text
 
 
 async def test_the_policy_allows_only_ourselves(gateway: Running) -> None:
