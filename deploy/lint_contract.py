@@ -7,6 +7,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _FIRST_ERROR = 400
+
+_DAY = re.compile(r"\b(\d{4}-\d{2}-\d{2})(?=T|\b)")
+FAR_AHEAD = date(2099, 1, 1)
+"""A day of an example that must lie ahead is this one or later."""
 
 _VERBS = """
 accept add ask cancel change close compare complete correct create delete disable discard download draft
@@ -189,8 +194,16 @@ def _of_a_body(document: Document, operation: Document) -> Iterator[str]:
         if "example" in content:
             examples.append(content["example"])
             yield from _misfit(document, schema, content["example"], "the example of its body")
+            yield from _soon_past(content["example"], datetime.now(UTC).date())
     if not examples and operation["operationId"] not in WITHOUT_EXAMPLE:
         yield "no example of its body"
+
+
+def _soon_past(example: Any, today: date) -> Iterator[str]:
+    """Days ahead that will be past while somebody still tries the example; past days stay what they are."""
+    for found in _DAY.findall(json.dumps(example)):
+        if today.isoformat() < found < FAR_AHEAD.isoformat():
+            yield f"{found} in the example of its body will be past: leave it out, or take {FAR_AHEAD} where that is allowed"
 
 
 def _open_objects(document: Document, schema: Any, seen: set[str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -73,6 +74,10 @@ def kinds(document: dict[str, Any]) -> dict[str, Any]:
     return examples
 
 
+def next_year() -> str:
+    return f"{datetime.now(UTC).year + 1}-12-31T00:00:00Z"
+
+
 def open_body(document: dict[str, Any]) -> None:
     del document["components"]["schemas"]["KeyIn"]["additionalProperties"]
 
@@ -115,6 +120,7 @@ def camel(document: dict[str, Any]) -> None:
         (lambda document: body(document)["example"].pop("roles"), "the example of its body does not fit"),
         (lambda document: answer(document).pop("example"), "no example of its answer 201"),
         (lambda document: answer(document)["example"].pop("roles"), "the example of 201 does not fit"),
+        (lambda document: body(document)["example"].update(expires_at=next_year()), "will be past"),
         (open_body, "takes unknown members"),
         (open_inner_object, "takes unknown members"),
         (camel, "the member expiresAt is not in snake_case"),
