@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from cli.access import gateway_of
 from cli.assessments import TABLES, Out
@@ -25,7 +26,10 @@ class Level(StrEnum):
 
 
 _LEVELS = {"province": "provinsi", "regency": "kabupaten/kota", "district": "kecamatan", "village": "desa/kelurahan"}
-_NUMBERS = (*CLASSES.values(), NOT_ASSESSABLE, "Jumlah", "Simulasi", "Tanpa laporan")
+_WIDE = 132
+"""Columns of a terminal from which on shares and simulated villages have room beside the counts."""
+_NUMBERS = (*CLASSES.values(), NOT_ASSESSABLE.replace(" ", "\n"), "Jumlah", "Simulasi", "Tanpa\nlaporan")
+"""Headings are broken here, at their words: rich makes their columns as wide as the line, and breaks names instead."""
 
 
 def show_classes(
@@ -48,19 +52,42 @@ def show_classes(
     whole, parts = counts["total"], counts["items"]
     what = f"akhir {period}" if period else f"aturan {counts['ruleset']}"
     title = f"Klasifikasi {_name(whole)} per {_LEVELS[counts['by']]} ({what})"
-    shown = table("Kode", "Wilayah", *_NUMBERS, numbers=_NUMBERS)
-    for part in parts:
-        shown.add_row(*_row(part))
-    shown.add_section()
-    shown.add_row(*_row(whole, "Jumlah"), style="bold")
     screen = console()
-    show_table(screen, title, shown)
+    show_table(screen, title, _wide(parts, whole) if screen.width >= _WIDE else _narrow(parts, whole))
     if whole["total"] == 0:
         screen.print("Belum ada Kampung KB yang dinilai di wilayah ini.")
     if whole["not_yet_told"]:
         screen.print(f"Belum ada data apa pun saat itu: {number(whole['not_yet_told'])} Kampung KB.")
     if whole["simulated"]:
         screen.print(f"{SIMULATED}: {number(whole['simulated'])} dari {number(whole['total'])} memakai data simulasi.")
+
+
+def _wide(parts: list[dict[str, Any]], whole: dict[str, Any]) -> Table:
+    shown = table("Kode", "Wilayah", *_NUMBERS, numbers=_NUMBERS)
+    for part in parts:
+        shown.add_row(*_row(part))
+    shown.add_section()
+    shown.add_row(*_row(whole, "Jumlah"), style="bold")
+    return shown
+
+
+def _narrow(parts: list[dict[str, Any]], whole: dict[str, Any]) -> Table:
+    """For 80 columns: without shares, and without how many are simulated, which a line under the table says in sum."""
+    numbers = tuple(heading for heading in _NUMBERS if heading != "Simulasi")
+    shown = table("Wilayah", *numbers, numbers=numbers)
+    shown.padding = (0, 0)  # the box leaves a column between them
+    for column in shown.columns[1:]:  # names are broken between words where they must, headings never
+        column.min_width = max(len(line) for line in str(column.header).split("\n"))
+    for part in parts:
+        shown.add_row(_name(part), *_counts(part))
+    shown.add_section()
+    shown.add_row("Jumlah", *_counts(whole), style="bold")
+    return shown
+
+
+def _counts(counts: dict[str, Any]) -> list[str]:
+    shares = [*(counts["classes"][code] for code in CLASSES), counts["not_assessable"]]
+    return [number(one) for one in (*(share["count"] for share in shares), counts["total"], counts["without_reports"])]
 
 
 def _name(counts: dict[str, Any]) -> str:

@@ -51,6 +51,22 @@ class TestClasses:
         assert "33.25.02" in result.stdout
         assert "per kecamatan" in result.stdout
 
+    async def test_a_narrow_screen_leaves_out_shares_and_breaks_no_heading(self, kkb: Kkb, reported: str) -> None:
+        result = await kkb("classes", "--region", "33.25.02", COLUMNS="80")
+        (heading,) = [line for line in result.stdout.splitlines() if "Berkembang" in line]
+        assert heading.split() == [
+            "Wilayah",
+            "Dasar",
+            "Berkembang",
+            "Mandiri",
+            "Berkelanjutan",
+            "dinilai",
+            "Jumlah",
+            "laporan",
+        ]
+        (total,) = [line for line in result.stdout.splitlines() if line.strip().startswith("Jumlah")]
+        assert total.split() == ["Jumlah", "1", "0", "0", "0", "0", "1", "0"]
+
     async def test_json_is_the_answer_as_it_came(self, kkb: Kkb, reported: str) -> None:
         counts = json.loads((await kkb("classes", "--region", "33.25.02", "--json")).stdout)
         assert counts["total"]["classes"]["dasar"]["count"] == 1
