@@ -42,6 +42,8 @@ SIZES = {"1kB": 1_000, "100kB": 100_000}
 PATH = "/api/v1/villages/{}"
 GOOD_SECONDS = 1.0
 """An answer that comes later is no use to anybody."""
+WARM_SECONDS = 0.3
+"""Of an open loop: connections are made and caches are filled, which is not what is asked."""
 FOREIGN_SHARE = 0.02
 """Of both processors' time: what others may take of a slice that counts."""
 MOST_CONNECTIONS = 1000
@@ -131,14 +133,14 @@ class _Client(asyncio.Protocol):
     def __init__(self, load: _Load) -> None:
         self._load = load
         self._parser = httptools.HttpResponseParser(self)
-        self._due = 0.0
+        self.due = 0.0
         self._status = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
 
     def ask(self, due: float) -> None:
-        self._due = due
+        self.due = due
         self._transport.write(self._load.request)
 
     def data_received(self, data: bytes) -> None:
@@ -148,7 +150,7 @@ class _Client(asyncio.Protocol):
         self._status = self._parser.get_status_code()
 
     def on_message_complete(self) -> None:
-        self._load.answered(self, self._status, time.perf_counter() - self._due)
+        self._load.answered(self, self._status, time.perf_counter() - self.due)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._load.lost(self)
@@ -168,6 +170,7 @@ class _Load:
         self._good = self._unsent = self._lost = 0
         self._closed = False
         self._over = False
+        self._warm_at = 0.0
 
     async def closed(self, connections: int) -> dict[str, Any]:
         """Each connection asks again as soon as it is answered."""
@@ -186,6 +189,7 @@ class _Load:
         await self._connect(connections)
         quiet = Quiet(self._ours)
         began = time.perf_counter()
+        self._warm_at = began + WARM_SECONDS
         sent = 0
         while (now := time.perf_counter()) - began < self._seconds:
             for number in range(sent, int((now - began) * rate)):
@@ -195,7 +199,7 @@ class _Load:
                 else:
                     self._unsent += 1
             await asyncio.sleep(0.001)
-        elapsed = time.perf_counter() - began
+        elapsed = time.perf_counter() - self._warm_at
         await asyncio.sleep(GOOD_SECONDS)
         return self._result(elapsed, quiet)
 
@@ -203,14 +207,18 @@ class _Load:
         """Count an answer."""
         if self._over:
             return
-        self._statuses[status] = self._statuses.get(status, 0) + 1
-        if status == 200:
-            self._times.append(seconds)
-            self._good += seconds <= GOOD_SECONDS
+        if client.due >= self._warm_at:
+            self._count(status, seconds)
         if self._closed:
             client.ask(time.perf_counter())
         else:
             self._idle.append(client)
+
+    def _count(self, status: int, seconds: float) -> None:
+        self._statuses[status] = self._statuses.get(status, 0) + 1
+        if status == 200:
+            self._times.append(seconds)
+            self._good += seconds <= GOOD_SECONDS
 
     def lost(self, client: _Client) -> None:
         """Count a connection that was closed on us."""
@@ -376,7 +384,7 @@ def our_gateway(service: int, folder: Path) -> Iterator[Way]:
             yield Way("gateway", port, process.pid, f"authorization: Bearer {key}\r\n")
 
 
-def compare(kind: str, seconds: float, rounds: int, what: str) -> None:
+def compare(kind: str, what: str, seconds: float, slicing: Slicing) -> None:
     """Print one service's figures: everything, or only half load, or only the load beyond capacity."""
     service = free_port()
     with contextlib.ExitStack() as stack:
@@ -394,9 +402,9 @@ def compare(kind: str, seconds: float, rounds: int, what: str) -> None:
             for connections in (1, 32, 256):
                 row(ways, size, seconds, connections)
         if what in {"compare", "half"}:
-            half_load(ways, seconds / 2, rounds)
+            half_load(ways, slicing)
         if what in {"compare", "overload"}:
-            overload(ways, seconds / 2, rounds)
+            overload(ways, slicing)
 
 
 def row(ways: list[Way], size: str, seconds: float, connections: int) -> None:
@@ -411,11 +419,24 @@ def row(ways: list[Way], size: str, seconds: float, connections: int) -> None:
     print(f"{size:>6} x {connections:>3}: " + "; ".join(texts), flush=True)
 
 
-def quiet_slices(way: Way, ways: list[Way], **asked: Any) -> Iterator[dict[str, Any]]:
-    """One slice if it counts, none if others worked meanwhile."""
-    found = measured(way, "1kB", asked.pop("seconds"), **asked, ours=[one.process for one in ways])
-    if found["foreign"] <= FOREIGN_SHARE:
-        yield found
+@dataclass(frozen=True)
+class Slicing:
+    """How many slices, how long, and how long the machine rests before each."""
+
+    rounds: int
+    seconds: float
+    pause: float
+
+    def one(self, way: Way, ways: list[Way], connections: int, rate: float = 0) -> dict[str, Any]:
+        """One slice."""
+        time.sleep(self.pause)
+        ours = [one.process for one in ways]
+        return measured(way, "1kB", self.seconds, connections=connections, rate=rate, ours=ours)
+
+
+def quiet(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The slices that count."""
+    return [one for one in found if one["foreign"] <= FOREIGN_SHARE]
 
 
 def middle(found: list[dict[str, Any]], what: str) -> float:
@@ -423,41 +444,40 @@ def middle(found: list[dict[str, Any]], what: str) -> float:
     return float(statistics.median([one[what] for one in found])) if found else float("nan")
 
 
-def most_of(way: Way, ways: list[Way], seconds: float) -> float:
+def most_of(way: Way, ways: list[Way], slicing: Slicing) -> float:
     """Answers a second on 32 connections: the median of five slices, of those that count if any does."""
-    found = [measured(way, "1kB", seconds, connections=32, ours=[one.process for one in ways]) for _ in range(5)]
-    return middle([one for one in found if one["foreign"] <= FOREIGN_SHARE] or found, "rate")
+    found = [slicing.one(way, ways, 32) for _ in range(5)]
+    return middle(quiet(found) or found, "rate")
 
 
-def half_load(ways: list[Way], seconds: float, rounds: int) -> None:
+def half_load(ways: list[Way], slicing: Slicing) -> None:
     """Print what each way adds at half of what the gateway can do."""
     gateway = next(way for way in ways if way.name == "gateway")
-    rate = most_of(gateway, ways, seconds) / 2
+    rate = most_of(gateway, ways, slicing) / 2
     found: dict[str, list[dict[str, Any]]] = {way.name: [] for way in ways[:3]}
-    for _ in range(rounds):
+    for _ in range(slicing.rounds):
         for way in ways[:3]:
-            found[way.name] += quiet_slices(way, ways, seconds=seconds, connections=64, rate=rate)
+            found[way.name] += quiet([slicing.one(way, ways, 64, rate)])
     texts = [
-        f"{name} p50 {middle(some, 'p50'):.2f}, p99 {middle(some, 'p99'):.2f} ({len(some)} of {rounds} slices quiet)"
+        f"{name} p50 {middle(some, 'p50'):.2f}, p99 {middle(some, 'p99'):.2f} "
+        f"({len(some)} of {slicing.rounds} slices quiet)"
         for name, some in found.items()
     ]
     added = middle(found["gateway"], "p99") - middle(found["direct"], "p99")
     print(f"half load ({rate:,.0f}/s), ms: {'; '.join(texts)}; the gateway adds {added:.2f} at p99", flush=True)
 
 
-def overload(ways: list[Way], seconds: float, rounds: int) -> None:
+def overload(ways: list[Way], slicing: Slicing) -> None:
     """Print the goodput at three times what each proxy can do: answers 200 within a second."""
     for way in ways[1:3]:
-        most = most_of(way, ways, seconds)
-        asked = {"seconds": 2 * seconds, "connections": MOST_CONNECTIONS, "rate": 3 * most}
-        found = [one for _ in range(rounds) for one in quiet_slices(way, ways, **asked)]
+        most = most_of(way, ways, slicing)
+        found = quiet([slicing.one(way, ways, MOST_CONNECTIONS, 3 * most) for _ in range(slicing.rounds)])
         good = middle(found, "good")
         shares = ", ".join(f"{one['good'] / most:.2f}" for one in found)
         last = found[-1] if found else {"statuses": {}, "unsent": 0, "lost": 0}
         print(
-            f"three times capacity, {way.name}: {good:,.0f}/s good of {most:,.0f}/s at most: "
-            f"{good / most:.2f} ({len(found)} of {rounds} slices quiet: "
-            f"{shares}); p99 {middle(found, 'p99'):.0f} ms, "
+            f"three times capacity, {way.name}: {good:,.0f}/s good of {most:,.0f}/s at most: {good / most:.2f} "
+            f"({len(found)} of {slicing.rounds} slices quiet: {shares}); p99 {middle(found, 'p99'):.0f} ms, "
             f"answers of the last {last['statuses']}, {last['unsent']} found no connection free, "
             f"{last['lost']} connections lost; {middle(found, 'processor'):.0f} us a request",
             flush=True,
@@ -478,13 +498,17 @@ def main() -> None:
     parser.add_argument("part", nargs="?", default="compare")
     parser.add_argument("values", nargs="*")
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument(
+        "--pause", type=float, default=0.0, help="seconds before a slice: for a host that throttles who is busy"
+    )
     parser.add_argument("--rounds", type=int, default=8, help="slices of half load and of overload, each half as long")
     arguments = parser.parse_args()
     if arguments.part == "load":
         print(json.dumps(uvloop.run(load(json.loads(arguments.values[0])))))
     elif arguments.part in {"compare", "half", "overload"}:
+        slicing = Slicing(arguments.rounds, arguments.seconds / 2, arguments.pause)
         for kind in arguments.values or ("fixed", "fastapi"):
-            compare(kind, arguments.seconds, arguments.rounds, arguments.part)
+            compare(kind, arguments.part, arguments.seconds, slicing)
     else:
         parts = {"fixed": fixed_service, "fastapi": fastapi_service, "plain": plain_proxy}
         uvloop.run(parts[arguments.part](*map(int, arguments.values)))  # type: ignore[operator]  # each takes its ports
